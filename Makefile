@@ -1,0 +1,71 @@
+# Everything a checkout can do. Each target first makes what it needs: the only things to have
+# beforehand are make, git and Python 3.11 or newer (`make PYTHON=python3.12 test` picks one).
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo lab test torture bench lint format browser clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.stamp-demo ## fold villin on two local nodes; prints the results, writes them as HTML
+	@$(BIN)/python notebooks/render.py notebooks/01_quickstart.ipynb
+
+lab: $(VENV)/.stamp-demo ## open the quickstart in JupyterLab
+	@$(BIN)/jupyter lab notebooks/01_quickstart.ipynb
+
+test: $(VENV)/.stamp-dev browser ## run every test, and every notebook
+	@$(BIN)/python -m pytest
+
+torture: $(VENV)/.stamp-dev ## run the long tests: kill -9, load, faults
+	@$(BIN)/python -m pytest -m torture --timeout=1800 tests
+
+bench: $(VENV)/.stamp-dev ## measure nexapod beside its peers
+	@$(BIN)/python -m benchmarks
+
+lint: $(VENV)/.stamp-dev ## check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/.stamp-dev ## rewrite the code in the project's style
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+clean: ## remove the environment and everything built
+	rm -rf $(VENV) build dist notebooks/rendered .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# ── the environment ──────────────────────────────────────────────────────────────────────────────
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "nexapod needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)." \
+	       "Name another: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "Cannot make a virtual environment. On Debian: apt-get install python3-venv" >&2; exit 1; }
+
+# The dev environment is a demo environment too; the other way round it is not.
+$(VENV)/.stamp-dev: pyproject.toml | $(BIN)/python
+	@echo "Installing nexapod for development into $(VENV) (about a minute) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(VENV)/.stamp-demo $@
+
+$(VENV)/.stamp-demo: pyproject.toml | $(BIN)/python
+	@echo "Installing nexapod for the demo into $(VENV) (about a minute) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	@touch $@
+
+# Browser tests want a system Chromium. Without one they are skipped, and say so.
+browser:
+	@for name in chromium chromium-browser google-chrome; do \
+	  command -v $$name >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing chromium for the browser tests ..."; \
+	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
+	    apt-get -qq install -y --no-install-recommends chromium >/dev/null && exit 0; fi; \
+	echo "No chromium: the browser tests will be skipped (on Debian: apt-get install chromium)"

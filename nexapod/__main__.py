@@ -1,0 +1,6 @@
+"""``python -m nexapod``."""
+
+from nexapod.cli import main
+
+if __name__ == "__main__":
+    main()

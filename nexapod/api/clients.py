@@ -1,0 +1,210 @@
+"""Handlers for clients: submit, cancel, and everything that reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from nexapod import errors
+from nexapod.api.answers import answer, raw
+from nexapod.api.openapi import document
+from nexapod.api.request import Request
+from nexapod.api.rows import ROW_FIELDS, job_row, job_rows_json, node_rows
+from nexapod.coordinator.orders import order_of
+from nexapod.core.decide import Verdict
+from nexapod.core.states import JobState
+from nexapod.ids import is_id
+from nexapod.store.base import ATTEMPT_COLUMNS, JOB_COLUMNS, JobFilter
+from nexapod.wire import messages as m
+from nexapod.wire.codec import JSON, MSGPACK
+
+_PAGE = 1000
+#: Rows in one MessagePack page: our own client reads frames of 100,000 rows.
+_COLUMN_PAGE = 10_000
+
+
+async def submit(request: Request, body: m.NewJob | list[m.NewJob]) -> web.Response:
+    """``POST /jobs``"""
+    jobs = body if isinstance(body, list) else [body]
+    if len(jobs) > 10_000:
+        raise errors.TooLarge("at most 10,000 jobs in one request; send them in several")
+    key = request.header("Idempotency-Key")
+    if key is not None and not 1 <= len(key) <= 150:
+        raise errors.Invalid("the Idempotency-Key is 1 to 150 characters")
+    orders = []
+    for at, job in enumerate(jobs):
+        own = key if key is None or job is body else f"{key}#{at}"
+        orders.append(order_of(job, request.content_type, own))
+    blobs = {order.blob for order in orders if order.blob is not None}
+    for blob in blobs:
+        if not request.service.blobs.has(blob):
+            raise errors.Invalid("'blob' names one that was never uploaded; PUT it first")
+    made = await request.service.submit(orders)
+    replies = [m.Submitted(job_id, state) for job_id, state in made]
+    return answer(replies if isinstance(body, list) else replies[0], request.content_type)
+
+
+def _cancelled(verdict: Verdict) -> m.Cancelled:
+    if verdict.error is not None:
+        raise verdict.error
+    return m.Cancelled(
+        verdict.job_id, str(verdict.state), str(verdict.was), verdict.node_id
+    )  # fmt: skip
+
+
+async def cancel(request: Request, body: None) -> web.Response:
+    """``POST /jobs/{job_id}/cancel``"""
+    verdicts = await request.service.cancel([_job_id(request)])
+    return answer(_cancelled(verdicts[0]))
+
+
+async def cancel_many(request: Request, body: m.CancelMany) -> web.Response:
+    """``POST /jobs/cancel``"""
+    verdicts = await request.service.cancel(body.job_ids)
+    return answer([_cancelled(v) for v in verdicts if v.error is None], request.content_type)
+
+
+def _job_id(request: Request) -> str:
+    job_id = request.names["job_id"]
+    if not is_id(job_id):
+        raise errors.NotFound("there is no job with this id")
+    return job_id
+
+
+async def nodes(request: Request, body: None) -> web.Response:
+    """``GET /nodes``"""
+    return answer(node_rows(request.service), MSGPACK if request.wants(MSGPACK) else JSON)
+
+
+async def jobs(request: Request, body: None) -> web.StreamResponse:
+    """``GET /jobs``"""
+    status = tuple(filter(None, (request.text("status") or "").split(",")))
+    if not set(status) <= set(JobState):
+        raise errors.Invalid(f"'status' is one or more of {', '.join(JobState)}")
+    limit = request.number("limit", None, 1, 1_000_000)
+    cursor = int(request.number("cursor", 0, 0, 2**53) or 0)
+    fields = tuple(filter(None, (request.text("fields") or "").split(",")))
+    if not set(fields) <= set(ROW_FIELDS):
+        raise errors.Invalid(f"'fields' is one or more of {', '.join(ROW_FIELDS)}")
+    which = JobFilter(status, request.text("sweep"), None, cursor, _PAGE)
+    if request.wants(MSGPACK):
+        return await _columns(request, which, int(limit or _COLUMN_PAGE))
+    return await _stream(request, which, None if limit is None else int(limit), fields)
+
+
+async def _columns(request: Request, which: JobFilter, limit: int) -> web.Response:
+    which = msgspec.structs.replace(which, limit=min(limit, _COLUMN_PAGE))
+    rows = await request.service.read(request.service.store.job_rows, which)
+    return answer({"columns": JOB_COLUMNS, "rows": rows}, MSGPACK)
+
+
+async def _stream(
+    request: Request, which: JobFilter, limit: int | None, fields: tuple[str, ...]
+) -> web.StreamResponse:
+    """The list page by page, so that neither memory nor the loop feels a million rows."""
+    response = web.StreamResponse(
+        headers={"Content-Type": JSON, "X-Content-Type-Options": "nosniff"}
+    )
+    if limit is not None:
+        page, next_cursor = await _page(request, which, limit, fields)
+        response.headers["X-Next-Cursor"] = str(next_cursor)
+        await response.prepare(request.http)
+        await response.write(b"[" + b",".join(page) + b"]")
+        await response.write_eof()
+        return response
+    await response.prepare(request.http)
+    await response.write(b"[")
+    first = True
+    while True:
+        page, next_cursor = await _page(request, which, _PAGE, fields)
+        if page:
+            await response.write((b"" if first else b",") + b",".join(page))
+            first = False
+        if len(page) < _PAGE:
+            break
+        which = msgspec.structs.replace(which, after_seq=next_cursor)
+    await response.write(b"]")
+    await response.write_eof()
+    return response
+
+
+async def _page(
+    request: Request, which: JobFilter, limit: int, fields: tuple[str, ...]
+) -> tuple[list[bytes], int]:
+    service = request.service
+    which = msgspec.structs.replace(which, limit=limit)
+    rows = await service.read(service.store.job_rows, which)
+    values = {}
+    if not fields or "result" in fields:
+        done = [row[1] for row in rows if row[2] == JobState.COMPLETED]
+        values = await service.read(service.store.values, done)
+    last = rows[-1][0] if rows else which.after_seq
+    return job_rows_json(rows, values, fields), last
+
+
+async def job_detail(request: Request, body: None) -> web.Response:
+    """``GET /jobs/{job_id}``"""
+    job_id = _job_id(request)
+    service = request.service
+    rows = await service.read(service.store.job_rows, JobFilter(job_ids=(job_id,), limit=1))
+    if not rows:
+        raise errors.NotFound("there is no job with this id")
+    value = (await service.read(service.store.values, [job_id])).get(job_id)
+    payload = (await service.read(service.store.payloads, [rows[0][0]])).get(rows[0][0])
+    attempts = await service.read(service.store.attempt_rows, [job_id])
+    detail: dict[str, Any] = msgspec.structs.asdict(job_row(rows[0], value))
+    detail["data"] = None
+    if rows[0][4] == "data" and payload is not None and payload.data is not None:
+        detail["data"] = msgspec.Raw(payload.data)
+    detail["attempts"] = [
+        {
+            k: (msgspec.Raw(v.encode()) if k in ("error", "params") and v else v)
+            for k, v in zip(ATTEMPT_COLUMNS, row, strict=True)
+            if k not in ("job_id", "name", "sweep", "params")
+        }
+        for row in attempts
+    ]
+    detail["output"] = await service.read(service.store.output, job_id)
+    return answer(detail)
+
+
+async def job_result(request: Request, body: None) -> web.Response:
+    """``GET /jobs/{job_id}/result``"""
+    job_id = _job_id(request)
+    value = (await request.service.read(request.service.store.values, [job_id])).get(job_id)
+    if value is None:
+        raise errors.NotFound("this job has no result")
+    return answer(value, MSGPACK)
+
+
+async def attempts(request: Request, body: None) -> web.Response:
+    """``GET /attempts``"""
+    rows = await request.service.read(request.service.store.attempt_rows)
+    if request.wants(MSGPACK):
+        return answer({"columns": ATTEMPT_COLUMNS, "rows": rows}, MSGPACK)
+    return answer([dict(zip(ATTEMPT_COLUMNS, row, strict=True)) for row in rows])
+
+
+async def sweeps(request: Request, body: None) -> web.Response:
+    """``GET /sweeps``"""
+    found = await request.service.read(request.service.store.sweeps)
+    return answer([m.SweepRow(name, count) for name, count in found])
+
+
+async def status(request: Request, body: None) -> web.Response:
+    """``GET /status``"""
+    service = request.service
+    counts = {str(state): service.board.counts[state] for state in JobState}
+    return answer(m.Status(counts, service.started_at))
+
+
+async def health(request: Request, body: None) -> web.Response:
+    """``GET /health``"""
+    return answer(m.Health("ok"))
+
+
+async def openapi(request: Request, body: None) -> web.Response:
+    """``GET /openapi.json``"""
+    return raw(document())

@@ -1,0 +1,122 @@
+"""The checks every request passes before any handler sees it, in a fixed order, deny by default.
+
+Method and path → Host → Origin → token → content type → content encoding → size, while reading.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from nexapod import errors
+from nexapod.wire import routes
+from nexapod.wire.codec import JSON, MSGPACK
+
+_BODY = frozenset({"POST", "PUT"})
+
+
+class Gate:
+    """Who may pass.
+
+    Parameters
+    ----------
+    token
+        The secret; None when the coordinator is open.
+    hosts
+        Every Host header that is this server (lower case, with port).
+    """
+
+    def __init__(self, token: str | None, hosts: Iterable[str]) -> None:
+        self._expected = None if token is None else f"Bearer {token}".encode()
+        self.hosts = frozenset(hosts)
+        self._origins = frozenset(f"http://{host}" for host in self.hosts)
+
+    def admit(self, request: web.BaseRequest) -> tuple[routes.Route, dict[str, str]]:
+        """The route of a request that may pass.
+
+        Raises
+        ------
+        NexapodError
+            For the first check that fails.
+        """
+        found = routes.find(request.path)
+        if found is None:
+            raise errors.NotFound("there is no such path; GET /openapi.json lists all")
+        methods, names = found
+        route = methods.get(request.method)
+        if route is None:
+            raise errors.MethodNotAllowed(
+                "this path does not take that method", allowed=sorted(methods)
+            )
+        headers = request.headers
+        host = headers.get("Host", "").lower()
+        if host not in self.hosts:
+            raise errors.Misdirected(
+                "the Host header is not an address of this coordinator; use the URL it was "
+                "started with"
+            )
+        origin = headers.get("Origin")
+        if origin is not None and origin not in self._origins:
+            raise errors.Forbidden("requests from web pages of other sites are refused")
+        site = headers.get("Sec-Fetch-Site")
+        if site is not None and site not in ("same-origin", "none"):
+            raise errors.Forbidden("requests from web pages of other sites are refused")
+        if self._expected is not None and route.side != "open":
+            given = headers.get("Authorization", "").encode()
+            if not hmac.compare_digest(given, self._expected):
+                raise errors.Unauthorized(
+                    "no valid token; send 'Authorization: Bearer TOKEN' with the fleet's token"
+                )
+        if route.body is not None:
+            self._check_type(request)
+        if headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise errors.UnsupportedMedia("compressed bodies are refused; send it plain")
+        return route, names
+
+    @staticmethod
+    def _check_type(request: web.BaseRequest) -> None:
+        if request.content_type not in (JSON, MSGPACK):
+            raise errors.UnsupportedMedia(
+                f"the body must be {JSON} or {MSGPACK}; say so in Content-Type"
+            )
+        charset = request.charset
+        if charset is not None and charset.lower().replace("-", "") not in ("utf8", "usascii"):
+            raise errors.UnsupportedMedia("the body must be UTF-8")
+
+
+async def read_body(request: web.BaseRequest, limit_bytes: int) -> bytes:
+    """The whole body, refused as soon as it is seen to be over the limit.
+
+    Raises
+    ------
+    TooLarge
+        Over `limit_bytes`.
+    BadRequest
+        The connection's framing is broken.
+    """
+    length = request.content_length
+    if length is not None and length > limit_bytes:
+        raise _too_large(limit_bytes)
+    pieces: list[bytes] = []
+    total = 0
+    content = request.content
+    try:
+        while not content.at_eof():
+            piece = await content.readany()
+            total += len(piece)
+            if total > limit_bytes:
+                raise _too_large(limit_bytes)
+            pieces.append(piece)
+    except (HttpProcessingError, web.HTTPException, ValueError):
+        raise errors.BadRequest("the body's framing is broken") from None
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _too_large(limit_bytes: int) -> errors.TooLarge:
+    return errors.TooLarge(
+        f"the body is over the limit of {limit_bytes:,} bytes; send less at once",
+        limit_bytes=limit_bytes,
+    )

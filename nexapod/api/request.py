@@ -1,0 +1,88 @@
+"""A request that passed the gate, as handlers see it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+from aiohttp import web
+
+from nexapod import errors
+from nexapod.coordinator.service import Service
+from nexapod.wire.routes import Route
+
+T = TypeVar("T")
+
+
+class Request:
+    """Thin: the aiohttp request, the service, and the path's variables."""
+
+    __slots__ = ("content_type", "http", "names", "route", "service")
+
+    def __init__(
+        self, http: web.BaseRequest, service: Service, route: Route, names: dict[str, str]
+    ) -> None:
+        self.http = http
+        self.service = service
+        self.route = route
+        self.names = names
+        self.content_type = http.content_type if route.body is not None else "application/json"
+
+    @property
+    def peer(self) -> str:
+        """The node's address, for people."""
+        return self.http.remote or ""
+
+    def header(self, name: str) -> str | None:
+        """A header's value."""
+        return self.http.headers.get(name)
+
+    def wants(self, content_type: str) -> bool:
+        """Whether the caller asked for this type by name."""
+        return content_type in self.http.headers.get("Accept", "")
+
+    def text(self, name: str) -> str | None:
+        """A query parameter.
+
+        Raises
+        ------
+        Invalid
+            When it is given twice, or is not one of the route's.
+        """
+        for given in self.http.query:
+            if given not in self.route.query:
+                raise errors.Invalid(
+                    "unknown query parameter; this path takes: "
+                    + (", ".join(self.route.query) or "none")
+                )
+        values = self.http.query.getall(name, [])
+        if len(values) > 1:
+            raise errors.Invalid(f"'{name}' is given more than once")
+        return values[0] if values else None
+
+    def number(
+        self, name: str, otherwise: float | None, least: float, most: float
+    ) -> float | None:
+        """A query parameter that is a number within bounds.
+
+        Raises
+        ------
+        Invalid
+            When it is not.
+        """
+        text = self.text(name)
+        if text is None:
+            return otherwise
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            raise errors.Invalid(f"'{name}' is a number from {least:g} to {most:g}")
+        return value
+
+    async def in_thread(self, run: Callable[..., T], *args: object) -> T:
+        """Run something that reads or writes files, off the loop."""
+        return await asyncio.get_running_loop().run_in_executor(None, run, *args)

@@ -1,0 +1,90 @@
+"""Handlers that stream: blobs in and out, and events."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import msgspec
+from aiohttp import web
+
+from nexapod import errors
+from nexapod.api.answers import answer
+from nexapod.api.request import Request
+from nexapod.coordinator.feed import patch_of
+from nexapod.wire import messages as m
+
+_KEEPALIVE_S = 15.0
+
+
+async def put_blob(request: Request, body: None) -> web.Response:
+    """``PUT /blobs/{sha256}``"""
+    sha256 = request.names["sha256"]
+    blobs = request.service.blobs
+    blobs.path(sha256)
+    limit = request.route.limit_bytes
+    incoming = await request.in_thread(blobs.incoming)
+    try:
+        async for piece in request.http.content.iter_chunked(1 << 20):
+            if incoming.size + len(piece) > limit:
+                raise errors.TooLarge(f"a blob is at most {limit:,} bytes")
+            await request.in_thread(incoming.write, piece)
+        await request.in_thread(incoming.keep, sha256)
+    finally:
+        await request.in_thread(incoming.drop)
+    return answer(m.BlobStored(sha256, incoming.size))
+
+
+async def get_blob(request: Request, body: None) -> web.StreamResponse:
+    """``GET /blobs/{sha256}``"""
+    blobs = request.service.blobs
+    path = blobs.path(request.names["sha256"])
+    if not blobs.has(request.names["sha256"]):
+        raise errors.NotFound("there is no blob with this hash")
+    return web.FileResponse(
+        path,
+        headers={"Content-Type": "application/octet-stream", "X-Content-Type-Options": "nosniff"},
+    )
+
+
+async def events(request: Request, body: None) -> web.StreamResponse:
+    """``GET /events``"""
+    feed = request.service.feed
+    position, resumed = _position(request)
+    response = web.StreamResponse(
+        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+    )
+    await response.prepare(request.http)
+    if not resumed:
+        await response.write(_frame("reset", feed.run, position, b"{}"))
+    while not request.service.is_stopping:
+        found = feed.since(position)
+        if found is None:  # the reader fell too far behind
+            position = feed.position
+            await response.write(_frame("reset", feed.run, position, b"{}"))
+            continue
+        patches = [patch for event in found if (patch := patch_of(event)) is not None]
+        position += len(found)
+        if patches:
+            data = msgspec.json.encode(patches)
+            await response.write(_frame("jobs", feed.run, position, data))
+        if position == feed.position:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_KEEPALIVE_S):
+                    await feed.wait()
+                    continue
+            await response.write(b": still here\n\n")
+    return response
+
+
+def _position(request: Request) -> tuple[int, bool]:
+    """Where to go on from, and whether that is without a gap."""
+    feed = request.service.feed
+    run, _, count = (request.header("Last-Event-ID") or "").partition("-")
+    if run == feed.run and count.isdigit() and feed.since(int(count)) is not None:
+        return int(count), True
+    return feed.position, False
+
+
+def _frame(event: str, run: str, position: int, data: bytes) -> bytes:
+    return f"id: {run}-{position}\nevent: {event}\ndata: ".encode() + data + b"\n\n"

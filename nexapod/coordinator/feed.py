@@ -1,0 +1,76 @@
+"""The feed: committed events to whoever listens, and as numbered row patches to whoever resumes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from nexapod.core import events as e
+from nexapod.core.states import JobState
+from nexapod.ids import new_boot_id
+from nexapod.wire.messages import JobPatch
+
+Listener = Callable[[Sequence[e.Event]], None]
+
+#: Patches kept for a listener that comes back; one that was away longer starts anew.
+KEPT = 100_000
+
+
+def patch_of(event: e.Event) -> JobPatch | None:
+    """What an event changes in the job's row; None when nothing."""
+    if isinstance(event, e.JobClosed):
+        return JobPatch(event.job_id, event.state, event.node_id, event.epoch, event.sweep)
+    if isinstance(event, e.JobLeased):
+        return JobPatch(event.job_id, JobState.ASSIGNED, event.node_id, event.epoch)
+    if isinstance(event, e.JobRequeued):
+        return JobPatch(event.job_id, JobState.PENDING)
+    if isinstance(event, e.JobQueued):
+        return JobPatch(event.spec.id, JobState.PENDING, sweep=event.spec.sweep)
+    return None
+
+
+class Feed:
+    """Ordered, committed events. Used on the coordinator's loop only."""
+
+    def __init__(self) -> None:
+        self.run = new_boot_id()
+        self._listeners: list[Listener] = []
+        self._events: deque[e.Event] = deque(maxlen=KEPT)
+        self._count = 0
+        self._more = asyncio.Event()
+
+    def publish(self, events: Sequence[e.Event]) -> None:
+        """Tell everybody. A listener that fails is its own problem, not the coordinator's."""
+        self._events.extend(events)
+        self._count += len(events)
+        for listener in tuple(self._listeners):
+            listener(events)
+        self.wake()
+
+    def wake(self) -> None:
+        """Let everybody who waits look again."""
+        self._more.set()
+        self._more = asyncio.Event()
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` with each batch from now on; returns how to stop."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    @property
+    def position(self) -> int:
+        """How many events there have been."""
+        return self._count
+
+    def since(self, position: int) -> list[e.Event] | None:
+        """The events after `position`; None when some of them are no longer kept."""
+        missing = self._count - position
+        if missing < 0 or missing > len(self._events):
+            return None
+        start = len(self._events) - missing
+        return [self._events[i] for i in range(start, len(self._events))]
+
+    async def wait(self) -> None:
+        """Until something is published."""
+        await self._more.wait()

@@ -1,0 +1,133 @@
+"""Where a fleet keeps its things: the database, and four neighbours with the same name.
+
+=================  ==================================================================
+``NAME.db``        the database (and SQLite's ``-wal`` while it runs)
+``NAME.blobs/``    large values
+``NAME.lock``      held by the process that runs the coordinator; names it
+``NAME.token``     the secret, readable by its owner alone
+``NAME.run``       where the running coordinator is: url, pid, since when
+=================  ==================================================================
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+import msgspec
+import platformdirs
+
+from nexapod import errors
+from nexapod.ids import is_id, new_secret
+
+
+class RunFile(msgspec.Struct, frozen=True):
+    """What a running coordinator tells other programs of the same user."""
+
+    name: str
+    url: str
+    pid: int
+    started_at: float
+    open: bool = False
+
+
+class FleetFiles:
+    """The files of one fleet.
+
+    Parameters
+    ----------
+    name
+        The fleet's name; the default database is named after it.
+    database
+        Another place for the database.
+
+    Raises
+    ------
+    Invalid
+        When the name cannot be a file's, or the folder cannot be made.
+    """
+
+    def __init__(self, name: str, database: str | os.PathLike[str] | None = None) -> None:
+        if not is_id(name):
+            raise errors.Invalid(
+                "a fleet's name is 1 to 128 letters, digits, '.', '_' or '-', and begins with a "
+                "letter or digit"
+            )
+        self.name = name
+        if database is None:
+            folder = Path(platformdirs.user_data_dir("nexapod", appauthor=False))
+            self.database = folder / f"{name}.db"
+        else:
+            self.database = Path(database).expanduser().absolute()
+        try:
+            self.database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise errors.Invalid(
+                f"the folder of the database {self.database} cannot be made: {error.strerror}"
+            ) from None
+        if self.database.is_dir():
+            raise errors.Invalid(f"the database {self.database} is a folder; name a file")
+
+    def beside(self, suffix: str) -> Path:
+        """The neighbour with this suffix."""
+        return self.database.with_name(self.database.stem + suffix)
+
+    @property
+    def blobs(self) -> Path:
+        """The folder of large values."""
+        return self.beside(".blobs")
+
+    @property
+    def nodes(self) -> Path:
+        """The folder of the local nodes' scratch files and logs."""
+        return self.beside(".nodes")
+
+    @property
+    def lock(self) -> Path:
+        """The lock file."""
+        return self.beside(".lock")
+
+    def token(self, wanted: str | None = None) -> str:
+        """The fleet's token: `wanted`, else the one on file, else a new one. Kept in a 0600 file.
+
+        Raises
+        ------
+        Invalid
+            When `wanted` could not be sent in a header.
+        """
+        path = self.beside(".token")
+        if wanted is None:
+            with contextlib.suppress(FileNotFoundError):
+                found = path.read_text().strip()
+                if found:
+                    path.chmod(0o600)
+                    return found
+            wanted = new_secret()
+        elif not (wanted.isascii() and wanted.isprintable() and wanted.strip() == wanted and wanted):
+            raise errors.Invalid("a token is printable ASCII without spaces around it")
+        _write_private(path, wanted + "\n")
+        return wanted
+
+    def write_run(self, run: RunFile) -> None:
+        """Say where the coordinator is."""
+        _write_private(self.beside(".run"), msgspec.json.encode(run).decode())
+
+    def read_run(self) -> RunFile | None:
+        """Where the coordinator is, or was last."""
+        try:
+            return msgspec.json.decode(self.beside(".run").read_bytes(), type=RunFile)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Replace the file at once; nobody but its owner ever can read it."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(handle, text.encode())
+    finally:
+        os.close(handle)
+    temporary.replace(path)

@@ -1,0 +1,47 @@
+"""One process per database: an advisory lock on a file that names its holder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from nexapod import errors
+
+try:
+    import fcntl
+except ImportError:  # Windows: SQLite's own exclusive lock is the only one
+    fcntl = None  # type: ignore[assignment]
+
+
+class DatabaseLock:
+    """Held from construction until `release`, or until the process is gone, however it goes.
+
+    Raises
+    ------
+    AlreadyRunning
+        When another process holds it; names that process.
+    """
+
+    def __init__(self, path: Path, database: Path) -> None:
+        self._handle: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if fcntl is not None:
+            try:
+                fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                holder = os.read(self._handle, 100).decode(errors="replace").strip()
+                self.release()
+                raise errors.AlreadyRunning(
+                    f"the coordinator of {database} already runs in process {holder or 'unknown'}; "
+                    "use nexapod.connect(url) to reach it, or stop that process first",
+                    pid=int(holder) if holder.isdigit() else None,
+                ) from None
+        os.ftruncate(self._handle, 0)
+        os.pwrite(self._handle, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Let go. In a forked child this closes the child's copy and the parent keeps the lock."""
+        if self._handle is not None:
+            with contextlib.suppress(OSError):
+                os.close(self._handle)
+            self._handle = None

@@ -1,0 +1,411 @@
+"""The coordinator's shell: one command at a time, one commit for many, answers after the commit.
+
+``execute`` decides and applies at once, so the next command sees the effect; the answer waits
+until the batch with these events is on disk. While one batch is being written the next one
+gathers: group commit without a timer. If a commit fails, everything that waited for it is
+refused and the board is read anew from the store, which alone says what is true.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from nexapod import errors
+from nexapod.coordinator.feed import Feed
+from nexapod.core import commands as c
+from nexapod.core import events as e
+from nexapod.core.board import Board
+from nexapod.core.decide import Decision, Grant, Verdict, decide, dependencies
+from nexapod.core.records import AttemptReport, ClosedJob, LeasedJob, Value
+from nexapod.core.states import AttemptEnd
+from nexapod.store.base import Payload, Store
+from nexapod.store.blobs import BlobStore
+from nexapod.store.thread import StoreThread
+
+logger = logging.getLogger(__name__)
+
+#: What a heartbeating node's lease lasts.
+LEASE_S = 60.0
+#: What a plain node's lease lasts when neither the job nor the node says.
+SEED_LEASE_S = 3600.0
+#: Payloads of waiting jobs kept in memory, so that most leases need no read.
+CACHE_BYTES = 64 * 1024 * 1024
+
+_WAKING = (e.JobQueued, e.JobRequeued, e.JobsDue, e.AttemptEnded, e.JobClosed, e.NodeRegistered)
+
+
+class Batch:
+    """Events that share a commit, and who waits for it."""
+
+    __slots__ = ("events", "waiters")
+
+    def __init__(self) -> None:
+        self.events: list[e.Event] = []
+        self.waiters: list[asyncio.Future[None]] = []
+
+    def settle(self, error: BaseException | None) -> None:
+        """Let everybody go on, or refuse them."""
+        for waiter in self.waiters:
+            if waiter.done():
+                continue
+            if error is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(error)
+
+
+class Poll:
+    """A node that waits for jobs."""
+
+    __slots__ = ("command", "grant")
+
+    def __init__(self, command: c.Acquire, grant: asyncio.Future[Grant]) -> None:
+        self.command = command
+        self.grant = grant
+
+
+class Service:
+    """Everything the coordinator does, less the wire. Used on one event loop.
+
+    Parameters
+    ----------
+    store, blobs
+        Where the truth lies.
+    thread
+        The thread on which `store` is used.
+    """
+
+    def __init__(self, store: Store, blobs: BlobStore, thread: StoreThread) -> None:
+        self.store = store
+        self.blobs = blobs
+        self.board = Board()
+        self.feed = Feed()
+        self.started_at = time.time()
+        self._thread = thread
+        self._gathering: Batch | None = None
+        self._writing: Batch | None = None
+        self._polls: dict[Poll, None] = {}
+        self._serving = False
+        self._refusal: errors.NexapodError | None = None
+        self._payloads: dict[int, Payload] = {}
+        self._payload_bytes = 0
+        self._told: dict[str, asyncio.Event] = {}
+        self._stopping = False
+        self._loop = asyncio.get_running_loop()
+
+    # ── life ─────────────────────────────────────────────────────────────────────────────────────
+
+    async def start(self) -> None:
+        """Restore the board; every assigned job gets a full fresh lease."""
+        snapshot = await self._thread.call(self.store.load)
+        board = Board()
+        board.restore(
+            snapshot.jobs,
+            snapshot.nodes,
+            snapshot.counts,
+            snapshot.tallies,
+            snapshot.next_seq,
+            snapshot.requests,
+            LEASE_S,
+            time.monotonic(),
+            time.time(),
+        )
+        self.board = board
+        self._payloads.clear()
+        self._payload_bytes = 0
+
+    async def drain(self) -> None:
+        """Refuse new commands, write what is gathered, let waiting polls go."""
+        self._stopping = True
+        self._refusal = errors.Unavailable("the coordinator is stopping; try again later")
+        self.feed.wake()
+        for poll in tuple(self._polls):
+            if not poll.grant.done():
+                poll.grant.set_result(Grant([], LEASE_S))
+        for told in self._told.values():
+            told.set()
+        while (batch := self._gathering or self._writing) is not None:
+            await self._committed(batch)
+            await asyncio.sleep(0)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether `drain` was called."""
+        return self._stopping
+
+    @staticmethod
+    def now() -> c.Instant:
+        """The moment, for the core."""
+        return c.Instant(time.monotonic(), time.time())
+
+    # ── the one way to change anything ───────────────────────────────────────────────────────────
+
+    async def execute(self, command: c.Command) -> Any:
+        """Do `command`; the reply is given once its effect is on disk.
+
+        Raises
+        ------
+        NexapodError
+            Refused, or not stored; either way nothing happened.
+        """
+        decision = self._decide(command)
+        if decision.wait and (batch := self._gathering or self._writing) is not None:
+            await self._committed(batch)
+        return decision.reply
+
+    def _decide(self, command: c.Command) -> Decision:
+        if self._refusal is not None:
+            raise self._refusal
+        decision = decide(self.board, command, self.now())
+        if decision.events:
+            self._apply(decision.events)
+        return decision
+
+    def _apply(self, events: Sequence[e.Event]) -> None:
+        batch = self._gathering
+        wake = False
+        for event in events:
+            self.board.apply(event)
+            if not isinstance(event, e.MEMORY):
+                if batch is None:
+                    batch = self._gathering = Batch()
+                    if self._writing is None:
+                        # Not at once: commands that arrived together should share the commit.
+                        self._loop.call_soon(self._write)
+                batch.events.append(event)
+                self._note(event)
+            wake = wake or isinstance(event, _WAKING)
+        if wake and self._polls and not self._serving and len(self.board.queue):
+            self._serving = True
+            self._loop.call_soon(self._serve)
+
+    def _note(self, event: e.Event) -> None:
+        """Keep the payload cache right, and wake a node that has something to hear."""
+        if isinstance(event, e.JobQueued):
+            size = len(event.order.payload or b"")
+            if self._payload_bytes + size <= CACHE_BYTES:
+                self._payloads[event.spec.seq] = Payload(event.order.payload, event.order.blob)
+                self._payload_bytes += size
+        elif isinstance(event, e.JobClosed):
+            known = self._payloads.pop(event.seq, None)
+            if known is not None:
+                self._payload_bytes -= len(known.data or b"")
+        elif isinstance(event, e.AttemptEnded) and event.tell_node:
+            told = self._told.get(event.node_id)
+            if told is not None:
+                told.set()
+
+    async def _committed(self, batch: Batch) -> None:
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        batch.waiters.append(waiter)
+        await waiter
+
+    # ── commits ──────────────────────────────────────────────────────────────────────────────────
+
+    def _write(self) -> None:
+        batch = self._gathering
+        if batch is None or self._writing is not None:
+            return
+        self._gathering, self._writing = None, batch
+
+        def done(_result: Any, error: BaseException | None) -> None:
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._written, batch, error)
+
+        self._thread.post(lambda: self.store.commit(batch.events), done)
+
+    def _written(self, batch: Batch, error: BaseException | None) -> None:
+        self._writing = None
+        if error is not None:
+            self._recover(batch, error)
+            return
+        try:
+            self.feed.publish(batch.events)
+        except Exception:
+            logger.exception("a listener of the feed failed")
+        batch.settle(None)
+        self._write()
+
+    def _recover(self, batch: Batch, error: BaseException) -> None:
+        """A commit failed: what is in memory is ahead of the disk, so read the disk again."""
+        refusal = (
+            error
+            if isinstance(error, errors.NexapodError)
+            else errors.Unavailable("the coordinator could not store this; try again")
+        )
+        if not isinstance(error, errors.NexapodError):
+            logger.error("a commit failed", exc_info=error)
+        else:
+            logger.error("%s", error)
+        self._refusal = errors.Unavailable("the coordinator is recovering; try again in a moment")
+        gathered, self._gathering = self._gathering, None
+        batch.settle(refusal)
+        if gathered is not None:
+            gathered.settle(refusal)
+        self._recovery = self._loop.create_task(self._reload())
+
+    async def _reload(self) -> None:
+        try:
+            await self.start()
+        except errors.NexapodError as error:
+            self._refusal = errors.Unavailable(
+                f"{error.message}; restart the coordinator when its disk is well again"
+            )
+            logger.error("%s", self._refusal)
+            return
+        self._refusal = None
+
+    # ── waiting polls ────────────────────────────────────────────────────────────────────────────
+
+    async def acquire(self, command: c.Acquire, wait_s: float) -> Grant:
+        """Lease jobs, waiting up to `wait_s` for some. A submit wakes one poll, not all."""
+        grant: Grant = await self.execute(command)
+        if grant.jobs or wait_s <= 0:
+            return grant
+        poll = Poll(command, self._loop.create_future())
+        self._polls[poll] = None
+        timer = self._loop.call_later(wait_s, self._give_up, poll)
+        try:
+            grant = await poll.grant
+            if grant.jobs and (batch := self._gathering or self._writing) is not None:
+                await self._committed(batch)
+            return grant
+        except asyncio.CancelledError:
+            if poll.grant.done() and not poll.grant.cancelled() and command.request_id is None:
+                self._hand_back(command.node_id, poll.grant.result().jobs)
+            raise
+        finally:
+            timer.cancel()
+            self._polls.pop(poll, None)
+
+    def _give_up(self, poll: Poll) -> None:
+        if not poll.grant.done():
+            poll.grant.set_result(Grant([], command_lease_s(poll.command)))
+
+    def _serve(self) -> None:
+        """Give waiting jobs to waiting polls, first come first served."""
+        self._serving = False
+        for poll in tuple(self._polls):
+            if not len(self.board.queue):
+                return
+            if poll.grant.done():
+                continue
+            try:
+                decision = self._decide(poll.command)
+            except errors.NexapodError as error:
+                poll.grant.set_exception(error)
+                continue
+            if decision.reply.jobs:
+                del self._polls[poll]
+                poll.grant.set_result(decision.reply)
+
+    def _hand_back(self, node_id: str, jobs: Iterable[LeasedJob]) -> None:
+        """The poll was gone before its answer: nobody will ever run these."""
+        back = tuple(
+            AttemptReport(job.id, job.epoch, AttemptEnd.RELEASED) for job in jobs
+        )  # fmt: skip
+        with contextlib.suppress(errors.NexapodError):
+            self._decide(c.Report(node_id, back, (b"",) * len(back)))
+
+    async def heartbeat(self, command: c.Renew, wait_s: float) -> list[tuple[str, int, str]]:
+        """Renew, then wait up to `wait_s` for a cancel meant for this node."""
+        reply: list[tuple[str, int, str]] = await self.execute(command)
+        if wait_s <= 0 or any(status != "ok" for _, _, status in reply):
+            return reply
+        told = self._told[command.node_id] = asyncio.Event()
+        try:
+            async with asyncio.timeout(wait_s):
+                await told.wait()
+        except TimeoutError:
+            return reply
+        finally:
+            if self._told.get(command.node_id) is told:
+                del self._told[command.node_id]
+        if self._refusal is not None:
+            return reply
+        answer: list[tuple[str, int, str]] = await self.execute(command)
+        return answer
+
+    # ── verbs that need the store ────────────────────────────────────────────────────────────────
+
+    async def submit(self, orders: Sequence[c.Order]) -> list[tuple[str, Any]]:
+        """Submit jobs, all or none; looks up what the board does not know."""
+        board = self.board
+        ids = {
+            job_id
+            for job_id in dependencies(orders)
+            if job_id not in board.jobs and job_id not in board.recent
+        }
+        # A job id made by this submission cannot be known; asking costs one indexed look each.
+        keys = {o.key for o in orders if o.key is not None and o.key not in board.keys}
+        closed: dict[str, ClosedJob] = {}
+        if ids or keys:
+            closed = await self._thread.call(self._look_up, ids, keys)
+        answer: list[tuple[str, Any]] = await self.execute(c.Submit(tuple(orders), closed))
+        return answer
+
+    def _look_up(self, ids: set[str], keys: set[str]) -> dict[str, ClosedJob]:
+        found = self.store.closed(ids)
+        found.update({f"key:{k}": job for k, job in self.store.closed_keys(keys).items()})
+        return found
+
+    async def submit_new(self, orders: Sequence[c.Order]) -> list[tuple[str, Any]]:
+        """Submit jobs whose ids were made just now by this process, with no keys to look up."""
+        if any(o.after or o.key for o in orders):
+            return await self.submit(orders)
+        answer: list[tuple[str, Any]] = await self.execute(c.Submit(tuple(orders)))
+        return answer
+
+    async def report(self, node_id: str, reports: Sequence[AttemptReport]) -> list[Verdict]:
+        """Record how attempts ended; one verdict each."""
+        digests = tuple(digest_of(report.value) for report in reports)
+        unknown = [r.job_id for r in reports if r.job_id not in self.board.jobs]
+        unknown = [job_id for job_id in unknown if job_id not in self.board.recent]
+        closed = await self._thread.call(self.store.closed, unknown) if unknown else {}
+        command = c.Report(node_id, tuple(reports), digests, closed)
+        verdicts: list[Verdict] = await self.execute(command)
+        return verdicts
+
+    async def cancel(self, job_ids: Sequence[str]) -> list[Verdict]:
+        """Cancel jobs; one verdict each."""
+        unknown = [j for j in job_ids if j not in self.board.jobs and j not in self.board.recent]
+        closed = await self._thread.call(self.store.closed, unknown) if unknown else {}
+        verdicts: list[Verdict] = await self.execute(c.Cancel(tuple(job_ids), closed))
+        return verdicts
+
+    async def payloads(self, jobs: Sequence[LeasedJob]) -> dict[int, Payload]:
+        """What the node gets for each leased job, by `seq`."""
+        found = {job.seq: p for job in jobs if (p := self._payloads.get(job.seq)) is not None}
+        missing = [job.seq for job in jobs if job.seq not in found]
+        if missing:
+            found.update(await self._thread.call(self.store.payloads, missing))
+        return found
+
+    async def inputs(self, jobs: Sequence[LeasedJob]) -> dict[str, Value]:
+        """The results that these jobs need, by job id."""
+        needed = {job_id for job in jobs for job_id in job.after}
+        return await self.read(self.store.values, needed) if needed else {}
+
+    async def read(self, verb: Any, *args: Any) -> Any:
+        """Run a reading verb of the store. It sees what is committed, and nothing else."""
+        return await self._thread.call(verb, *args)
+
+
+def digest_of(value: Value | None) -> bytes:
+    """The sha256 of a result's bytes as received."""
+    if value is None:
+        return b""
+    if value.blob is not None:
+        return bytes.fromhex(value.blob)
+    return hashlib.sha256(value.data or b"").digest()
+
+
+def command_lease_s(command: c.Acquire) -> float:
+    """What to tell a node whose wait was in vain."""
+    return command.lease_s or command.default_lease_s

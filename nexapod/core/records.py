@@ -1,0 +1,230 @@
+"""Frozen records: what crosses the border between the core and the rest.
+
+Every record is a `msgspec.Struct`, frozen, without garbage-collector tracking where it holds
+no containers that could form a cycle: a million pending jobs stay small and cost the collector
+nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from nexapod.core.states import AttemptEnd, JobState, NodeState
+
+JobKind = Literal["data", "function"]
+
+#: What a node's ``error.type`` may say.
+ErrorType = Literal[
+    "exception", "signal", "exit", "timeout", "memory", "mismatch", "cancelled", "dependency",
+    "lost", "poison", "rejected", "error",
+]  # fmt: skip
+
+
+class Demand(msgspec.Struct, frozen=True, order=False):
+    """What a job needs from a node. Jobs with equal demands queue together.
+
+    Attributes
+    ----------
+    kind
+        ``"data"`` (plain JSON for the node's own runner) or ``"function"`` (a sealed call).
+    cpus, memory_bytes, gpus
+        Resources held while the job runs.
+    tags
+        Every one must be among the node's tags.
+    hashes
+        Pairs (name, sha256) that must equal the node's ``profile.hashes``.
+    python
+        ``"3.11"`` when only that minor version can open the call, else empty.
+    """
+
+    kind: JobKind = "data"
+    cpus: float = 1.0
+    memory_bytes: int = 0
+    gpus: int = 0
+    tags: tuple[str, ...] = ()
+    hashes: tuple[tuple[str, str], ...] = ()
+    python: str = ""
+
+    @property
+    def is_light(self) -> bool:
+        """Whether it asks for no more than one slot: such jobs may queue on a node."""
+        return self.cpus <= 1.0 and not self.memory_bytes and not self.gpus
+
+
+class JobSpec(msgspec.Struct, frozen=True, gc=False):
+    """What was submitted, less the payload (which lives in the store).
+
+    `seq` is the place in the queue: it rises by one with each accepted job and never changes.
+    """
+
+    seq: int
+    id: str
+    demand: Demand
+    created_at: float
+    name: str = ""
+    sweep: str | None = None
+    priority: int = 0
+    retries: int = 0
+    timeout_s: float | None = None
+    key: str | None = None
+    retry_of: str | None = None
+
+
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why an attempt or a job did not complete, as the node or the coordinator tells it.
+
+    Attributes
+    ----------
+    type
+        See `ErrorType`.
+    message
+        One sentence.
+    traceback
+        The remote traceback, as text.
+    signal, exit_code
+        How the process ended, where it did.
+    exception
+        The pickled exception object, opened only by the client that submitted the job.
+    retryable
+        False when another attempt cannot help.
+    """
+
+    type: ErrorType = "error"
+    message: str = ""
+    traceback: str | None = None
+    signal: str | None = None
+    exit_code: int | None = None
+    exception: bytes | None = None
+    retryable: bool = True
+
+
+class Value(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A result or an input as bytes the coordinator never opens.
+
+    Either `data` holds the bytes, or `blob` names the blob (its sha256, hex) that does.
+    """
+
+    format: Literal["json", "pickle"] = "json"
+    size: int = 0
+    data: bytes | None = None
+    blob: str | None = None
+
+
+class Capacity(msgspec.Struct, frozen=True):
+    """What a node can give. `slots` None: the node never said, so its leases are not capped.
+
+    `prefetch` is how many leases beyond `slots` it may hold queued.
+    """
+
+    slots: int | None = None
+    prefetch: int = 0
+    cpus: float = 1.0
+    memory_bytes: int = 0
+    gpus: int = 0
+    tags: tuple[str, ...] = ()
+    hashes: tuple[tuple[str, str], ...] = ()
+    python: str = ""
+    kinds: tuple[JobKind, ...] = ("data",)
+
+
+class NodeRecord(msgspec.Struct, frozen=True):
+    """A registered node. `profile` is the JSON it sent, byte for byte."""
+
+    id: str
+    profile: bytes
+    capacity: Capacity
+    boot_id: str | None
+    registered_at: float
+    address: str = ""
+
+
+class ClosedJob(msgspec.Struct, frozen=True, gc=False):
+    """A finished job, as much of it as a late or repeated request is judged by.
+
+    `digest` is the sha256 of the recorded result's bytes, empty unless completed.
+    """
+
+    id: str
+    state: JobState
+    epoch: int
+    node_id: str | None
+    digest: bytes = b""
+    submission: bytes = b""
+
+
+class LeasedJob(msgspec.Struct, frozen=True, gc=False):
+    """One job handed to a node by one decision; the shell adds the payload."""
+
+    seq: int
+    id: str
+    epoch: int
+    spec: JobSpec
+    after: tuple[str, ...] = ()
+
+
+class OpenJob(msgspec.Struct, frozen=True):
+    """An unfinished job as the store remembers it across a restart."""
+
+    spec: JobSpec
+    epoch: int
+    node_id: str | None
+    failures: int
+    lost_on: tuple[str, ...]
+    after: tuple[str, ...]
+    submission: bytes
+    not_before_at: float | None = None
+
+
+class NodeView(msgspec.Struct, frozen=True):
+    """A node as people see it now."""
+
+    record: NodeRecord
+    state: NodeState
+    leases: int
+    running: int
+    last_seen_at: float
+    completed: int
+    failed: int
+    unmatched: tuple[str, ...]
+
+
+class JobView(msgspec.Struct, frozen=True):
+    """What the board alone knows about an open job."""
+
+    id: str
+    state: JobState
+    assigned_to: str | None
+    epoch: int
+    elapsed_s: float | None
+
+
+class AttemptReport(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a node says one attempt ended.
+
+    Attributes
+    ----------
+    end
+        ``completed``, ``failed``, ``released`` (given back unstarted or drained) or ``cancelled``.
+    run_s
+        Seconds the attempt ran, by the node's clock.
+    output
+        The last lines of stdout and stderr.
+    peak_memory_bytes
+        The largest resident size seen.
+    """
+
+    job_id: str
+    epoch: int | None = None
+    end: AttemptEnd = AttemptEnd.COMPLETED
+    value: Value | None = None
+    failure: Failure | None = None
+    run_s: float | None = None
+    output: str = ""
+    peak_memory_bytes: int | None = None
+
+
+def json_of(record: Any) -> bytes:
+    """The record as JSON bytes (for columns that people may read with other tools)."""
+    return msgspec.json.encode(record)

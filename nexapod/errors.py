@@ -1,0 +1,207 @@
+"""One tree of errors: each carries a code, an HTTP status and whether a repeat can help.
+
+```
+NexapodError
+├── BadRequest 400        cannot be parsed
+├── Unauthorized 401      no or unknown token
+├── Forbidden 403         not allowed with this token, or from this page
+├── NotFound 404          unknown job, node, blob or path
+├── MethodNotAllowed 405
+├── Conflict 409          the request contradicts what is already recorded
+│   └── LeaseLost 409     the lease is over, or was never this node's
+├── Gone 410              the job was cancelled
+├── TooLarge 413
+├── UnsupportedMedia 415  neither JSON nor MessagePack
+├── Misdirected 421       the Host header names another server
+├── Invalid 422           parsed, but wrong
+├── Busy 429              slow down
+├── Unavailable 503       certainly not stored; repeat
+├── StorageFull 507       certainly not stored; repeat when there is room
+├── AlreadyRunning        another process holds the database
+├── Unreachable           no coordinator answered
+└── JobError              what a future raises when its job did not complete
+    ├── JobFailed
+    │   ├── JobTimedOut
+    │   └── NodeMismatch  (the node cannot run what was sent)
+    └── JobCancelled      (also a concurrent.futures.CancelledError)
+```
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import CancelledError
+from typing import Any, ClassVar
+
+
+class NexapodError(Exception):
+    """Base of every error that nexapod raises on purpose.
+
+    Parameters
+    ----------
+    message
+        One sentence that says what was wrong and what to do.
+    details
+        JSON-ready facts for the caller. Never an echo of the caller's input.
+    """
+
+    code: ClassVar[str] = "error"
+    http_status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class BadRequest(NexapodError):
+    """The request cannot be parsed."""
+
+    code = "bad_request"
+    http_status = 400
+
+
+class Unauthorized(NexapodError):
+    """No token, or an unknown one."""
+
+    code = "unauthorized"
+    http_status = 401
+
+
+class Forbidden(NexapodError):
+    """The caller may not do this."""
+
+    code = "forbidden"
+    http_status = 403
+
+
+class NotFound(NexapodError):
+    """There is no such job, node, blob or path."""
+
+    code = "not_found"
+    http_status = 404
+
+
+class MethodNotAllowed(NexapodError):
+    """The path exists, the method does not."""
+
+    code = "method_not_allowed"
+    http_status = 405
+
+
+class Conflict(NexapodError):
+    """The request contradicts what is already recorded."""
+
+    code = "conflict"
+    http_status = 409
+
+
+class LeaseLost(Conflict):
+    """The lease is over, or was never this node's."""
+
+    code = "lease_lost"
+
+
+class Gone(NexapodError):
+    """The job was cancelled; nobody wants its result."""
+
+    code = "gone"
+    http_status = 410
+
+
+class TooLarge(NexapodError):
+    """The body is over the limit."""
+
+    code = "too_large"
+    http_status = 413
+
+
+class UnsupportedMedia(NexapodError):
+    """The body is neither JSON nor MessagePack."""
+
+    code = "unsupported_media_type"
+    http_status = 415
+
+
+class Misdirected(NexapodError):
+    """The Host header names another server."""
+
+    code = "misdirected"
+    http_status = 421
+
+
+class Invalid(NexapodError):
+    """The request was parsed, but says something wrong."""
+
+    code = "invalid"
+    http_status = 422
+
+
+class Busy(NexapodError):
+    """Too many requests at once."""
+
+    code = "slow_down"
+    http_status = 429
+    retryable = True
+
+
+class Unavailable(NexapodError):
+    """Certainly not stored; the same request may be repeated."""
+
+    code = "unavailable"
+    http_status = 503
+    retryable = True
+
+
+class StorageFull(NexapodError):
+    """Certainly not stored: the disk has no room for it."""
+
+    code = "storage_full"
+    http_status = 507
+    retryable = True
+
+
+class AlreadyRunning(NexapodError):
+    """Another process holds this fleet's database."""
+
+    code = "already_running"
+
+
+class Unreachable(NexapodError):
+    """No coordinator answered; whether the request took effect is unknown."""
+
+    code = "unreachable"
+    retryable = True
+
+
+class JobError(NexapodError):
+    """Base of what a future raises when its job did not complete."""
+
+    code = "job_error"
+
+
+class JobFailed(JobError):
+    """The job ended without a result; the message carries the node's account of it."""
+
+    code = "job_failed"
+
+
+class JobTimedOut(JobFailed, TimeoutError):
+    """The job ran longer than its ``timeout_s``."""
+
+    code = "job_timed_out"
+
+
+class NodeMismatch(JobFailed):
+    """The node's Python or packages cannot run what was sent."""
+
+    code = "node_mismatch"
+
+
+class JobCancelled(JobError, CancelledError):
+    """The job was cancelled."""
+
+    code = "job_cancelled"

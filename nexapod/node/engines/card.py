@@ -1,0 +1,54 @@
+"""The card: a page of memory that a runner and its agent share.
+
+The runner writes which attempt it starts and when. So the agent knows, when the process has
+died, which attempt it died of and how long that ran, without a message per start. The agent
+writes up to which attempt the runner must not start any more.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from pathlib import Path
+
+_STARTED = struct.Struct("<QQ")
+_REVOKED = struct.Struct("<Q")
+_REVOKED_AT = 64
+_SIZE = 4096
+
+
+class Card:
+    """One shared page in the file at `path`."""
+
+    def __init__(self, path: Path, create: bool = False) -> None:
+        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_TRUNC if create else 0)
+        fd = os.open(path, flags, 0o600)
+        try:
+            if create:
+                os.ftruncate(fd, _SIZE)
+            self._page = mmap.mmap(fd, _SIZE)
+        finally:
+            os.close(fd)
+
+    def start(self, seq: int, started_ns: int) -> bool:
+        """Runner: note that attempt `seq` starts. False when it was revoked."""
+        # The note comes first and the question second, while `revoke` does it the other way
+        # round: at least one side sees the other. Should both go on, the job merely ran twice.
+        _STARTED.pack_into(self._page, 0, seq, started_ns)
+        revoked: int = _REVOKED.unpack_from(self._page, _REVOKED_AT)[0]
+        return seq > revoked
+
+    def revoke(self, seq: int) -> int:
+        """Agent: forbid to start attempts up to `seq`. Returns the last one started."""
+        _REVOKED.pack_into(self._page, _REVOKED_AT, seq)
+        return self.started()[0]
+
+    def started(self) -> tuple[int, int]:
+        """The last attempt started, and when (``time.monotonic_ns``, common to all processes)."""
+        seq, started_ns = _STARTED.unpack_from(self._page, 0)
+        return seq, started_ns
+
+    def close(self) -> None:
+        """Unmap the page."""
+        self._page.close()

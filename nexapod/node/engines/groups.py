@@ -1,0 +1,42 @@
+"""Process groups: killing all of one, and what it holds in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+
+import psutil
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    """All processes below `pid`, also those that moved to groups of their own."""
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def signal_group(pid: int, number: signal.Signals, others: list[psutil.Process]) -> None:
+    """Send a signal to the group that `pid` leads, and to `others`."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+    for process in others:
+        with contextlib.suppress(psutil.Error):  # it knows a reused pid from the one it met
+            process.send_signal(number)
+
+
+def kill_leftovers(pid: int, others: list[psutil.Process]) -> None:
+    """SIGKILL what is left of a group whose leader is dead."""
+    signal_group(pid, signal.SIGKILL, others)
+
+
+def resident_bytes(pid: int) -> int:
+    """Resident memory of `pid` and everything below it."""
+    total = 0
+    with contextlib.suppress(psutil.Error):
+        total = psutil.Process(pid).memory_info().rss
+    for process in descendants(pid):
+        with contextlib.suppress(psutil.Error):
+            total += process.memory_info().rss
+    return total

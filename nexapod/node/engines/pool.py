@@ -1,0 +1,452 @@
+"""Runs attempts on the node's slots: who goes where, what is ended, what is given back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Iterable
+from typing import Protocol
+
+from nexapod.core.records import AttemptReport
+from nexapod.core.states import AttemptEnd
+from nexapod.node.attempt import Attempt, Intent, Key
+from nexapod.node.engines import frames
+from nexapod.node.engines.groups import resident_bytes
+from nexapod.node.engines.process import RunnerProcess, Setting
+from nexapod.node.engines.slots import Resources, Slot
+from nexapod.node.engines.verdict import verdict
+from nexapod.node.estimates import SHORT_S, Estimates
+from nexapod.wire.messages import Holding
+
+_AHEAD_S = 0.02  # estimated work that may wait in one runner's pipe
+_AHEAD_COUNT = 128
+_BATCH_S = 0.1  # work per slot that a lease request asks for
+_STUCK_S = 1.0
+_IDLE_S = 300.0
+_TICK_S = 0.05
+_SLOW_TICK_S = 0.25
+
+
+class Listener(Protocol):
+    """Who is told what becomes of attempts."""
+
+    def finished(self, attempt: Attempt, flags: int, run_s: float, report: bytes) -> None:
+        """A runner finished it; `report` is the encoded `AttemptReport`."""
+
+    def ended(self, attempt: Attempt, report: AttemptReport | None) -> None:
+        """It ended in another way. None: nobody is to be told."""
+
+    def room(self) -> None:
+        """The pool may want more."""
+
+    def say(self, text: str) -> None:
+        """A line for the log."""
+
+
+class Pool:
+    """The slots of one node.
+
+    Parameters
+    ----------
+    setting
+        What runner processes share.
+    slots, prefetch
+        How many attempts run at once, and how many more may queue.
+    """
+
+    def __init__(
+        self, setting: Setting, slots: int, prefetch: int, resources: Resources,
+        estimates: Estimates, listener: Listener,
+    ) -> None:  # fmt: skip
+        self._setting = setting
+        self._slots = [Slot(index) for index in range(slots)]
+        self._prefetch = prefetch
+        self._resources = resources
+        self._estimates = estimates
+        self._listener = listener
+        self._waiting: deque[Attempt] = deque()
+        self._by_runner: dict[RunnerProcess, Slot] = {}
+        self._living: set[RunnerProcess] = set()
+        self._started = 0
+        self._bad_starts = 0
+        self._start_after = 0.0
+        self._progress_at = time.monotonic()
+        self._memory_at = 0.0
+        self._pumping = False
+        self._loop = asyncio.get_running_loop()
+        self._ticking: asyncio.TimerHandle | None = None
+        self._sweeping: asyncio.TimerHandle | None = None
+        self.is_open = True
+
+    # ── what the agent asks ──────────────────────────────────────────────────────────────────────
+
+    def add(self, attempts: Iterable[Attempt]) -> None:
+        """Take attempts whose payload and function are here."""
+        self._waiting.extend(attempts)
+        self._pump()
+
+    @property
+    def waiting(self) -> int:
+        """How many attempts have not been sent to a runner."""
+        return len(self._waiting)
+
+    def busy(self) -> int:
+        """How many slots have something to do."""
+        return sum(not slot.is_idle for slot in self._slots)
+
+    def wanted(self, preparing: int) -> int:
+        """How many more leases this node could use now.
+
+        Parameters
+        ----------
+        preparing
+            Leases that are here but wait for a function or an input.
+        """
+        now_ns = time.monotonic_ns()
+        idle = lively = sent = 0
+        for slot in self._slots:
+            if slot.is_idle:
+                idle += 1
+                lively += 1
+                continue
+            assert slot.runner is not None
+            sent += len(slot.runner.sent)
+            running = slot.runner.running()
+            if running is None or now_ns - running[1] < _STUCK_S * 1e9:
+                lively += 1
+        held = len(self._waiting) + preparing
+        recent_s = self._estimates.recent_s
+        if recent_s is None or recent_s >= SHORT_S:
+            return max(0, idle - held)
+        per_slot = max(1, int(_BATCH_S / max(recent_s, 1e-4)))
+        target = min(lively + self._prefetch, lively * per_slot)
+        held += sent
+        return target - held if held * 2 <= target else 0
+
+    def holdings(self) -> list[Holding]:
+        """Every lease here, for a heartbeat."""
+        now_ns = time.monotonic_ns()
+        held = [Holding(*attempt.key) for attempt in self._waiting]
+        for runner in self._living:
+            running = runner.running()
+            for attempt in runner.sent.values():
+                if running is not None and running[0] is attempt:
+                    held.append(Holding(*attempt.key, max(0.0, (now_ns - running[1]) / 1e9)))
+                else:
+                    held.append(Holding(*attempt.key))
+        return held
+
+    def end(self, key: Key, intent: Intent) -> bool:
+        """End one attempt: at once where it waits, with its process group where it runs."""
+        for attempt in self._waiting:
+            if attempt.key == key:
+                self._waiting.remove(attempt)
+                self._tell_unstarted(attempt, intent)
+                return True
+        for runner in list(self._living):
+            for attempt in list(runner.sent.values()):
+                if attempt.key == key:
+                    self._end_sent(runner, attempt, intent)
+                    return True
+        return False
+
+    def give_back(self, intent: Intent = "release") -> int:
+        """End everything that has not started. Returns how many that were."""
+        for slot in self._slots:
+            self._call_back(slot)
+        count = len(self._waiting)
+        while self._waiting:
+            self._tell_unstarted(self._waiting.popleft(), intent)
+        return count
+
+    def kill_running(self, intent: Intent) -> None:
+        """End everything that runs."""
+        for runner in list(self._living):
+            for attempt in list(runner.sent.values()):
+                attempt.intent = attempt.intent or intent
+            if runner.sent:
+                runner.kill()
+
+    async def start_one(self) -> str:
+        """Start a runner process now. Returns what keeps it from working, or an empty string."""
+        slot = self._slots[0]
+        runner = self._start_runner(slot, None)
+        while not runner.is_ready and runner.exit_code is None:
+            await asyncio.sleep(0.01)
+        if not runner.is_ready:
+            return f"the runner process ended with exit code {runner.exit_code} while it started"
+        return runner.problem
+
+    async def close(self) -> None:
+        """End all processes. Nothing must be running any more."""
+        self.is_open = False
+        for timer in (self._ticking, self._sweeping):
+            if timer is not None:
+                timer.cancel()
+        for runner in list(self._living):
+            runner.kill(at_once=not runner.sent)
+        while self._living:
+            await asyncio.sleep(0.01)
+
+    # ── who goes where ───────────────────────────────────────────────────────────────────────────
+
+    def _pump_soon(self) -> None:
+        if not self._pumping:
+            self._pumping = True
+            self._loop.call_soon(self._pump)
+
+    def _pump(self) -> None:
+        self._pumping = False
+        while self._waiting and self.is_open and self._place(self._waiting[0]):
+            self._waiting.popleft()
+        if self._waiting:
+            self._give_back_stuck()
+        self._arm()
+        self._listener.room()
+
+    def _place(self, attempt: Attempt) -> bool:
+        """Send the attempt to a slot, strictly in order, so that a large one is not starved."""
+        now = time.monotonic()
+        if now < self._start_after:
+            return False
+        slot = self._idle_slot(attempt)
+        if slot is None:
+            slot = self._short_slot(attempt)
+            if slot is None:
+                return False
+        else:
+            warm = slot.runner.devices if slot.runner is not None else None
+            if not self._resources.take(attempt, warm):
+                return False
+            slot.holder = attempt
+            self._progress_at = now
+        runner = self._runner_for(slot, attempt.devices or None)
+        slot.backlog_s += self._estimates.of(attempt.estimate) or 0.0
+        runner.send(attempt)
+        return True
+
+    def _idle_slot(self, attempt: Attempt) -> Slot | None:
+        """An idle slot, preferably with a warm runner that fits."""
+        best, best_rank = None, 3
+        for slot in self._slots:
+            if not slot.is_idle or slot.holder is not None:
+                continue
+            runner = slot.runner
+            if runner is None:
+                rank = 1
+            else:
+                rank = 0 if len(runner.devices or ()) == attempt.lease.gpus else 2
+            if rank < best_rank:
+                best, best_rank = slot, rank
+                if not rank:
+                    break
+        return best
+
+    def _short_slot(self, attempt: Attempt) -> Slot | None:
+        """A busy slot in whose pipe a short call may wait its turn."""
+        estimate_s = self._estimates.of(attempt.estimate)
+        if estimate_s is None or estimate_s > SHORT_S or not attempt.is_light:
+            return None
+        best = None
+        for slot in self._slots:
+            runner = slot.runner
+            if (
+                runner is not None and not runner.is_retired and runner.devices is None
+                and slot.backlog_s < _AHEAD_S and len(runner.sent) < _AHEAD_COUNT
+                and slot.holder is not None and slot.holder.is_light
+                and (best is None or slot.backlog_s < best.backlog_s)
+            ):  # fmt: skip
+                best = slot
+        return best
+
+    def _runner_for(self, slot: Slot, devices: tuple[str, ...] | None) -> RunnerProcess:
+        runner = slot.runner
+        if runner is not None and runner.devices != devices:
+            self._detach(runner)
+            runner.stop()
+            runner = None
+        return runner if runner is not None else self._start_runner(slot, devices)
+
+    def _start_runner(self, slot: Slot, devices: tuple[str, ...] | None) -> RunnerProcess:
+        self._started += 1
+        runner = RunnerProcess(
+            self._setting, f"runner-{self._started}", devices, self._done, self._ready, self._dead
+        )
+        slot.runner = runner
+        self._by_runner[runner] = slot
+        self._living.add(runner)
+        if self._sweeping is None:
+            self._sweeping = self._loop.call_later(_IDLE_S / 5, self._sweep)
+        return runner
+
+    def _detach(self, runner: RunnerProcess) -> None:
+        """The slot goes on without this process; what it had not started waits again."""
+        slot = self._by_runner.pop(runner, None)
+        if slot is not None:
+            self._call_back(slot)
+            slot.runner = None
+            self._settle(slot)
+
+    def _call_back(self, slot: Slot) -> None:
+        if slot.runner is not None:
+            self._waiting.extendleft(reversed(slot.runner.revoke()))
+            self._settle(slot)
+
+    def _settle(self, slot: Slot) -> None:
+        """Free what an idle slot still reserves."""
+        if slot.is_idle:
+            slot.backlog_s = 0.0
+            if slot.holder is not None:
+                self._resources.give_back(slot.holder)
+                slot.holder = None
+
+    # ── what runners tell ────────────────────────────────────────────────────────────────────────
+
+    def _ready(self, runner: RunnerProcess) -> None:
+        if not runner.problem:
+            self._bad_starts = 0
+
+    def _done(
+        self, runner: RunnerProcess, attempt: Attempt, flags: int, run_s: float, report: bytes
+    ) -> None:
+        self._progress_at = runner.idle_since = time.monotonic()
+        slot = self._by_runner.get(runner)
+        if slot is not None:
+            slot.backlog_s -= self._estimates.of(attempt.estimate) or 0.0
+            self._settle(slot)
+        self._estimates.learn(attempt.estimate, run_s)
+        if attempt.intent in ("cancel", "lost"):
+            self._tell_unstarted(attempt, attempt.intent)
+        else:
+            self._listener.finished(attempt, flags, run_s, report)
+        if flags & frames.REPLACE:
+            self._detach(runner)
+            runner.kill(at_once=True)
+        self._pump_soon()
+
+    def _dead(self, runner: RunnerProcess) -> None:
+        victim = runner.running()
+        if not runner.is_ready or runner.problem:
+            self._bad_start(runner)
+        if victim is not None:
+            attempt, started_ns = victim
+            del runner.sent[attempt.seq]
+        if victim is not None and attempt.intent is None and runner.was_killed:
+            self._waiting.appendleft(attempt)  # it had just started when another was ended
+        elif victim is not None:
+            run_s = (time.monotonic_ns() - started_ns) / 1e9
+            assert runner.exit_code is not None
+            report = verdict(
+                attempt, runner.exit_code, run_s, runner.output(), attempt.peak_bytes
+            )
+            self._listener.ended(attempt, report)
+        self._detach(runner)
+        for attempt in runner.sent.values():  # ended on purpose before they started
+            self._tell_unstarted(attempt, attempt.intent or "release")
+        runner.sent.clear()
+        self._living.discard(runner)
+        self._pump_soon()
+
+    def _bad_start(self, runner: RunnerProcess) -> None:
+        self._bad_starts += 1
+        delay_s = min(30.0, 0.25 * 2.0**self._bad_starts)
+        self._start_after = time.monotonic() + delay_s
+        self._loop.call_later(delay_s + 0.01, self._pump)
+        why = runner.problem or runner.output().strip().rpartition("\n")[2]
+        self._listener.say(
+            f"a runner process did not start (exit code {runner.exit_code}): {why}; "
+            f"trying again in {delay_s:.1f} s"
+        )
+
+    def _tell_unstarted(self, attempt: Attempt, intent: Intent) -> None:
+        attempt.intent = intent
+        end = AttemptEnd.CANCELLED if intent == "cancel" else AttemptEnd.RELEASED
+        report = AttemptReport(attempt.lease.job_id, attempt.lease.epoch, end)
+        self._listener.ended(attempt, None if intent == "lost" else report)
+
+    def _end_sent(self, runner: RunnerProcess, attempt: Attempt, intent: Intent) -> None:
+        slot = self._by_runner.get(runner)
+        if slot is not None:
+            self._call_back(slot)
+        if attempt.seq:  # it has started
+            attempt.intent = attempt.intent or intent
+            runner.kill()
+        else:
+            self._waiting.remove(attempt)
+            self._tell_unstarted(attempt, intent)
+        self._pump_soon()
+
+    # ── time ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _arm(self) -> None:
+        """Look after what runs, and only then: an idle node has no timer."""
+        if self._ticking is None and self.is_open and (self._waiting or self.busy()):
+            quick = any(slot.runner and len(slot.runner.sent) > 1 for slot in self._slots)
+            delay_s = _TICK_S if quick or self._waiting else _SLOW_TICK_S
+            delay_s = min(delay_s, self._next_limit_s())
+            self._ticking = self._loop.call_later(delay_s, self._tick)
+
+    def _next_limit_s(self) -> float:
+        """Seconds until the first running attempt reaches its ``timeout_s``."""
+        now_ns = time.monotonic_ns()
+        left_s = 60.0
+        for slot in self._slots:
+            running = slot.runner.running() if slot.runner is not None else None
+            if running is not None and running[0].lease.timeout_s and not running[0].intent:
+                elapsed_s = (now_ns - running[1]) / 1e9
+                left_s = min(left_s, max(0.001, running[0].lease.timeout_s - elapsed_s + 0.001))
+        return left_s
+
+    def _tick(self) -> None:
+        self._ticking = None
+        now_ns = time.monotonic_ns()
+        measure = now_ns / 1e9 - self._memory_at > _SLOW_TICK_S * 0.9
+        if measure:
+            self._memory_at = now_ns / 1e9
+        for slot in self._slots:
+            runner = slot.runner
+            running = runner.running() if runner is not None else None
+            if runner is None or running is None:
+                continue
+            attempt, started_ns = running
+            elapsed_s = (now_ns - started_ns) / 1e9
+            if elapsed_s > SHORT_S and len(runner.sent) > 1:
+                self._call_back(slot)
+            if measure:
+                runner.clean()
+            self._judge(runner, attempt, elapsed_s, measure)
+        self._pump()
+
+    def _judge(
+        self, runner: RunnerProcess, attempt: Attempt, elapsed_s: float, measure: bool
+    ) -> None:
+        if attempt.intent is not None:
+            return
+        limit_s, limit_bytes = attempt.lease.timeout_s, attempt.lease.memory_bytes
+        if limit_s is not None and elapsed_s > limit_s:
+            self._end_sent(runner, attempt, "timeout")
+        elif limit_bytes and measure:
+            attempt.peak_bytes = max(attempt.peak_bytes, resident_bytes(runner.pid))
+            if attempt.peak_bytes > limit_bytes:
+                attempt.intent = "memory"
+                runner.kill(at_once=True)  # it may fill the machine before it listens
+
+    def _give_back_stuck(self) -> None:
+        """Never hoard: what waits behind long jobs goes back, for other nodes to take."""
+        if time.monotonic() - self._progress_at > _STUCK_S:
+            count = self.give_back()
+            if count:
+                self._listener.say(f"gave back {count} jobs that waited behind long ones")
+
+    def _sweep(self) -> None:
+        """End warm processes that had nothing to do for five minutes: they hold memory."""
+        self._sweeping = None
+        now = time.monotonic()
+        for slot in self._slots:
+            runner = slot.runner
+            if runner is not None and slot.is_idle and now - runner.idle_since > _IDLE_S:
+                self._detach(runner)
+                runner.stop()
+        if self._living and self.is_open:
+            self._sweeping = self._loop.call_later(_IDLE_S / 5, self._sweep)

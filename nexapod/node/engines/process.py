@@ -1,0 +1,279 @@
+"""One runner process as the agent sees it: start it, send it attempts, learn how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from nexapod.node.attempt import Attempt
+from nexapod.node.engines import frames
+from nexapod.node.engines.card import Card
+from nexapod.node.engines.groups import descendants, kill_leftovers, signal_group
+
+_MAIN = Path(__file__).parents[1] / "runners" / "__main__.py"
+_OUTPUT_BYTES = 16 << 10
+_KILL_AFTER_S = 2.0
+_READ_BYTES = 1 << 18
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """What all runner processes of a node share."""
+
+    directory: Path
+    blobs: Path
+    runner: Path | None = None
+    weights: Path | None = None
+
+
+class RunnerProcess:
+    """A process group led by one runner.
+
+    Parameters
+    ----------
+    name
+        Names its files in the scratch directory; unique among the living.
+    devices
+        GPU indices it may use; None leaves the environment as it is.
+    on_done
+        Called with (self, attempt, flags, run_s, encoded report) for each done frame.
+    on_ready, on_death
+        Called with self, once each.
+    """
+
+    def __init__(
+        self, setting: Setting, name: str, devices: tuple[str, ...] | None,
+        on_done: Callable[[RunnerProcess, Attempt, int, float, bytes], None],
+        on_ready: Callable[[RunnerProcess], None],
+        on_death: Callable[[RunnerProcess], None],
+    ) -> None:  # fmt: skip
+        self.devices = devices
+        self.sent: dict[int, Attempt] = {}
+        self.functions: set[str] = set()
+        self.is_ready = False
+        self.is_retired = False
+        self.was_killed = False
+        self.problem = ""
+        self.exit_code: int | None = None
+        self.idle_since = time.monotonic()
+        self._on_done, self._on_ready, self._on_death = on_done, on_ready, on_death
+        self._loop = asyncio.get_running_loop()
+        self._seq = 0
+        self._buffer = frames.FrameBuffer()
+        self._unsent: deque[memoryview] = deque()
+        self._killing: asyncio.TimerHandle | None = None
+        self._below: list[psutil.Process] = []
+        self._output = setting.directory / f"{name}.out"
+        self._card_path = setting.directory / f"{name}.card"
+        self._card = Card(self._card_path, create=True)
+        self._pipe, theirs = socket.socketpair()
+        try:
+            self.process = self._start(setting, theirs.fileno())
+        finally:
+            theirs.close()
+        self.pid = self.process.pid
+        self._pipe.setblocking(False)
+        self._loop.add_reader(self._pipe.fileno(), self._read)
+        self._watch_exit()
+
+    def _start(self, setting: Setting, descriptor: int) -> subprocess.Popen[bytes]:
+        command = [
+            sys.executable, "-u", str(_MAIN), str(descriptor), str(os.getpid()),
+            str(self._card_path), str(setting.blobs),
+        ]  # fmt: skip
+        if setting.runner is not None:
+            command.append(str(setting.runner.resolve()))
+        environment = {k: v for k, v in os.environ.items() if k != "NEXAPOD_TOKEN"}
+        if setting.weights is not None:
+            environment["NEXAPOD_WEIGHTS"] = str(setting.weights.resolve())
+        if self.devices is not None:
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(self.devices)
+        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+        output = os.open(self._output, flags, 0o600)
+        try:
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                pass_fds=(descriptor,), start_new_session=True, env=environment,
+            )  # fmt: skip
+        finally:
+            os.close(output)
+
+    # ── attempts ─────────────────────────────────────────────────────────────────────────────────
+
+    def send(self, attempt: Attempt) -> None:
+        """Put an attempt into the pipe; it runs after those sent before."""
+        raw = b""
+        if attempt.pickled is not None and attempt.function not in self.functions:
+            self.functions.add(attempt.function)
+            raw = frames.encode(frames.Function(attempt.function, attempt.pickled))
+        self._seq += 1
+        attempt.seq = self._seq
+        self.sent[attempt.seq] = attempt
+        lease = attempt.lease
+        run = frames.Run(
+            attempt.seq, lease.job_id, lease.epoch, lease.kind, lease.payload, lease.blob,
+            lease.inputs,
+        )  # fmt: skip
+        self._write(raw + frames.encode(run))
+
+    def running(self) -> tuple[Attempt, int] | None:
+        """The attempt that runs now and when it started (``time.monotonic_ns``)."""
+        seq, started_ns = self._card.started()
+        attempt = self.sent.get(seq)
+        return None if attempt is None else (attempt, started_ns)
+
+    def revoke(self) -> list[Attempt]:
+        """Take back everything sent that has not started."""
+        if not self.sent:
+            return []
+        started = self._card.revoke(self._seq)
+        back = [attempt for seq, attempt in self.sent.items() if seq > started]
+        for attempt in back:
+            del self.sent[attempt.seq]
+            attempt.seq = 0
+        return back
+
+    def clean(self) -> None:
+        """Keep the output file small: a job that prints for days must not fill the disk."""
+        with contextlib.suppress(OSError):
+            if self._output.stat().st_size > 64 << 20:
+                os.truncate(self._output, 0)
+
+    def output(self) -> str:
+        """The last lines that the attempt which runs, or ran last, has printed."""
+        try:
+            with self._output.open("rb") as file:
+                end = file.seek(0, os.SEEK_END)
+                file.seek(max(0, end - _OUTPUT_BYTES))
+                return file.read(_OUTPUT_BYTES).decode(errors="replace")
+        except OSError:
+            return ""
+
+    # ── its end ──────────────────────────────────────────────────────────────────────────────────
+
+    def stop(self) -> None:
+        """Let it end when it has finished what it was sent."""
+        self.is_retired = True
+        with contextlib.suppress(OSError):
+            self._pipe.shutdown(socket.SHUT_WR)
+        if self._killing is None:
+            self._killing = self._loop.call_later(_KILL_AFTER_S, self.kill, True)
+
+    def kill(self, at_once: bool = False) -> None:
+        """End the whole group: SIGTERM, and SIGKILL two seconds later."""
+        if self.exit_code is not None:
+            return
+        self.was_killed = True
+        # Kept for later: once their parent is dead nothing leads from it to them.
+        self._below = descendants(self.pid) or self._below
+        signal_group(self.pid, signal.SIGKILL if at_once else signal.SIGTERM, self._below)
+        if self._killing is None and not at_once:
+            self._killing = self._loop.call_later(_KILL_AFTER_S, self.kill, True)
+
+    def _watch_exit(self) -> None:
+        try:
+            descriptor = os.pidfd_open(self.pid)
+        except (AttributeError, OSError):  # not Linux, or an old one: a thread waits
+            threading.Thread(target=self._wait, daemon=True).start()
+            return
+
+        def ended() -> None:
+            self._loop.remove_reader(descriptor)
+            os.close(descriptor)
+            self._ended()
+
+        self._loop.add_reader(descriptor, ended)
+
+    def _wait(self) -> None:
+        self.process.wait()
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody cares
+            self._loop.call_soon_threadsafe(self._ended)
+
+    def _ended(self) -> None:
+        # Before the leader is reaped: until then its group's number cannot mean another group.
+        kill_leftovers(self.pid, self._below)
+        self._read()  # what it still wrote
+        self.exit_code = self.process.wait()
+        if self._killing is not None:
+            self._killing.cancel()
+        self._loop.remove_reader(self._pipe.fileno())
+        self._loop.remove_writer(self._pipe.fileno())
+        self._pipe.close()
+        self._on_death(self)
+        self._card.close()
+        for path in (self._card_path, self._output):
+            path.unlink(missing_ok=True)
+
+    # ── the pipe ─────────────────────────────────────────────────────────────────────────────────
+
+    def _read(self) -> None:
+        while self.exit_code is None:
+            try:
+                piece = self._pipe.recv(_READ_BYTES)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                piece = b""
+            if not piece:
+                self._loop.remove_reader(self._pipe.fileno())
+                return
+            for body in self._buffer.feed(piece):
+                self._take(body)
+            if len(piece) < _READ_BYTES:
+                return
+
+    def _take(self, body: bytes) -> None:
+        seq, flags, run_ns = frames.DONE.unpack_from(body)
+        rest = body[frames.DONE.size :]
+        if seq == frames.READY:
+            self.is_ready, self.problem = True, rest.decode(errors="replace")
+            self._on_ready(self)
+            return
+        if flags & frames.REPLACE:
+            self.is_retired = True
+        attempt = self.sent.pop(seq, None)
+        if attempt is not None:  # else it was revoked in the moment in which it started
+            self._on_done(self, attempt, flags, run_ns / 1e9, rest)
+
+    def _write(self, raw: bytes) -> None:
+        if not self._unsent:
+            try:
+                count = self._pipe.send(raw)
+            except (BlockingIOError, InterruptedError):
+                count = 0
+            except OSError:
+                return  # it is dying; what was sent goes to another
+            if count == len(raw):
+                return
+            self._loop.add_writer(self._pipe.fileno(), self._flush)
+            self._unsent.append(memoryview(raw)[count:])
+        else:
+            self._unsent.append(memoryview(raw))
+
+    def _flush(self) -> None:
+        while self._unsent:
+            try:
+                count = self._pipe.send(self._unsent[0])
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                self._unsent.clear()
+                break
+            rest = self._unsent[0][count:]
+            if rest:
+                self._unsent[0] = rest
+            else:
+                self._unsent.popleft()
+        self._loop.remove_writer(self._pipe.fileno())

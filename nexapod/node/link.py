@@ -1,0 +1,249 @@
+"""The node's connection to its coordinator: MessagePack over HTTP, repeated until answered."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import msgspec
+
+from nexapod import errors
+from nexapod.node.backoff import Backoff
+from nexapod.node.options import NodeOptions
+from nexapod.wire import messages as m
+
+if TYPE_CHECKING:
+    import aiohttp
+
+T = TypeVar("T")
+
+_ENCODE = msgspec.msgpack.Encoder().encode
+_PATIENCE_S = 15.0
+_SLOWEST_BYTES_PER_S = 10_000
+_HEADERS = {"Accept": "application/msgpack"}
+
+
+def _tree(root: type[errors.NexapodError]) -> list[type[errors.NexapodError]]:
+    return [root, *(leaf for child in root.__subclasses__() for leaf in _tree(child))]
+
+
+_BY_CODE = {kind.code: kind for kind in _tree(errors.NexapodError)}
+_BY_STATUS = {kind.http_status: kind for kind in reversed(_tree(errors.NexapodError))}
+
+
+def error_from(status: int, body: bytes, content_type: str) -> errors.NexapodError:
+    """The error that an answer outside 2xx stands for."""
+    decode = msgspec.msgpack.decode if "msgpack" in content_type else msgspec.json.decode
+    try:
+        told = decode(body, type=m.ErrorReply).error
+    except msgspec.MsgspecError:
+        kind = _BY_STATUS.get(status, errors.Unavailable if status >= 500 else errors.NexapodError)
+        return kind(f"the coordinator answered with HTTP status {status}")
+    kind = _BY_CODE.get(told.code) or _BY_STATUS.get(status, errors.NexapodError)
+    return kind(told.message, **told.details)
+
+
+class Link:
+    """Requests to one coordinator.
+
+    Parameters
+    ----------
+    options
+        Where it is and how to be let in.
+    tell
+        Called with a sentence when the coordinator goes away and when it is back.
+    """
+
+    def __init__(self, options: NodeOptions, tell: Callable[[str], None]) -> None:
+        self._options = options
+        self._base = options.url.rstrip("/")
+        self._tell = tell
+        self._cap_s = 2.0 if options.is_local else 60.0
+        self._session: aiohttp.ClientSession | None = None
+        self._back = asyncio.Event()
+        self._told_at = 0.0
+        self._away_since: float | None = None
+        self.answered_at = time.monotonic()
+        self.refused = False  # the last try met a closed port: no coordinator runs there
+
+    async def open(self) -> None:
+        """Prepare the session. aiohttp is imported here: it takes 0.2 s."""
+        import aiohttp
+
+        headers = dict(_HEADERS)
+        token = self._options.token_or_environment
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        pinned: Any = True
+        if self._options.fingerprint:
+            pinned = aiohttp.Fingerprint(bytes.fromhex(self._options.fingerprint))
+        connector = aiohttp.TCPConnector(limit=16, keepalive_timeout=75, ssl=pinned)
+        self._session = aiohttp.ClientSession(
+            connector=connector, headers=headers, auto_decompress=False
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    # ── the endpoints ────────────────────────────────────────────────────────────────────────────
+
+    async def register(self, body: m.Register) -> m.Registered:
+        """``POST /register``, as JSON: the profile is kept byte for byte, for people to read."""
+        raw = msgspec.json.encode(body)
+        return await self._post("/register", raw, m.Registered, kind_of_body="application/json")
+
+    async def lease(self, body: m.LeaseRequest) -> m.LeaseReply:
+        """``POST /lease``; repeated with the same request id until there is an answer."""
+        return await self._post("/lease", body, m.LeaseReply, wait_s=body.wait_s)
+
+    async def heartbeat(self, body: m.Heartbeat) -> m.HeartbeatReply:
+        """``POST /heartbeat``, once: the next beat differs, so a repeat is the caller's."""
+        return await self._post(
+            "/heartbeat", body, m.HeartbeatReply, wait_s=body.wait_s, forever=False
+        )
+
+    async def results(self, body: bytes) -> m.ResultsReply:
+        """``POST /results`` with a body that is already encoded."""
+        return await self._post("/results", body, m.ResultsReply)
+
+    async def leave(self, body: m.Leave) -> m.Left:
+        """``POST /leave``, once."""
+        return await self._post("/leave", body, m.Left, forever=False)
+
+    async def get_blob(self, sha256: str, keep: Callable[[bytes], object]) -> None:
+        """``GET /blobs/{sha256}``: each piece goes to `keep`."""
+
+        async def read(response: aiohttp.ClientResponse) -> None:
+            async for piece in response.content.iter_chunked(1 << 20):
+                keep(piece)
+
+        await self._once("GET", f"/blobs/{sha256}", None, None, read)
+
+    async def put_blob(self, sha256: str, path: Path) -> None:
+        """``PUT /blobs/{sha256}`` with a file's content, streamed, until it is stored."""
+        size = path.stat().st_size
+
+        async def done(response: aiohttp.ClientResponse) -> None:
+            await response.read()
+
+        await self._repeat(
+            lambda: self._once(
+                "PUT", f"/blobs/{sha256}", _pieces(path), _PATIENCE_S + size / _SLOWEST_BYTES_PER_S,
+                done, {"Content-Type": "application/octet-stream", "Content-Length": str(size)},
+            )
+        )  # fmt: skip
+
+    # ── how ──────────────────────────────────────────────────────────────────────────────────────
+
+    async def _post(
+        self, path: str, body: Any, kind: type[T], wait_s: float = 0.0, forever: bool = True,
+        kind_of_body: str = "application/msgpack",
+    ) -> T:  # fmt: skip
+        raw = body if isinstance(body, bytes) else _ENCODE(body)
+        headers = {"Content-Type": kind_of_body}
+        limit_s = wait_s + _PATIENCE_S + len(raw) / _SLOWEST_BYTES_PER_S
+
+        async def read(response: aiohttp.ClientResponse) -> T:
+            answer = await response.read()
+            if "msgpack" in response.headers.get("Content-Type", ""):
+                return msgspec.msgpack.decode(answer, type=kind)
+            return msgspec.json.decode(answer, type=kind)
+
+        async def once() -> T:
+            return cast(T, await self._once("POST", path, raw, limit_s, read, headers))
+
+        return cast(T, await self._repeat(once)) if forever else await once()
+
+    async def _repeat(self, once: Callable[[], Any]) -> Any:
+        """Try until there is an answer that a repeat cannot change."""
+        backoff = Backoff(cap_s=self._cap_s)
+        while True:
+            try:
+                return await once()
+            except errors.NexapodError as error:
+                if not error.retryable:
+                    raise
+                delay_s = backoff.next_s(float(error.details.get("retry_after_s", 0.0)))
+                self._say_away(error, delay_s)
+                await self.pause(delay_s)
+
+    async def pause(self, delay_s: float) -> None:
+        """Wait, but no longer than until the coordinator answers another request."""
+        self._back.clear()
+        try:
+            await asyncio.wait_for(self._back.wait(), delay_s)
+        except TimeoutError:
+            return
+
+    async def _once(
+        self, method: str, path: str, body: Any, limit_s: float | None,
+        read: Callable[[aiohttp.ClientResponse], Any], headers: dict[str, str] | None = None,
+    ) -> Any:  # fmt: skip
+        import aiohttp
+
+        assert self._session is not None
+        timeout = aiohttp.ClientTimeout(total=limit_s, sock_connect=10, sock_read=limit_s or 60)
+        try:
+            async with self._session.request(
+                method, self._base + path, data=body, timeout=timeout, headers=headers,
+                allow_redirects=False,
+            ) as response:  # fmt: skip
+                if response.status >= 300:
+                    raise await self._refusal(response)
+                answer = await read(response)
+        except aiohttp.ClientConnectorError as error:
+            self.refused = isinstance(error.os_error, ConnectionRefusedError)
+            raise errors.Unreachable(_reason(error)) from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            self.refused = False
+            raise errors.Unreachable(_reason(error)) from None
+        except msgspec.MsgspecError as error:
+            raise errors.BadRequest(f"the coordinator's answer makes no sense: {error}") from None
+        self._heard()
+        return answer
+
+    async def _refusal(self, response: aiohttp.ClientResponse) -> errors.NexapodError:
+        error = error_from(
+            response.status, await response.read(), response.headers.get("Content-Type", "")
+        )
+        with contextlib.suppress(ValueError):  # a date: our own back-off will do
+            error.details["retry_after_s"] = float(response.headers.get("Retry-After", 0.0))
+        if not error.retryable:
+            self._heard()
+        return error
+
+    def _heard(self) -> None:
+        self.answered_at = time.monotonic()
+        self.refused = False
+        if self._away_since is not None:
+            away_s = self.answered_at - self._away_since
+            self._away_since = None
+            self._tell(f"coordinator is back after {away_s:.0f} s")
+        self._back.set()
+
+    def _say_away(self, error: errors.NexapodError, delay_s: float) -> None:
+        """Say it once, then now and then: three loops share this link."""
+        now = time.monotonic()
+        if self._away_since is None:
+            self._away_since = now
+        elif now - self._told_at < 30.0:
+            return
+        self._told_at = now
+        self._tell(f"coordinator away ({error}), trying again in {delay_s:.1f} s")
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error).split(" [")[0]
+    return text or type(error).__name__
+
+
+async def _pieces(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            yield piece

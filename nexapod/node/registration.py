@@ -1,0 +1,91 @@
+"""Being known to the coordinator: the first time, and again when it has forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from nexapod.errors import Forbidden, NexapodError, NotFound, Unauthorized
+from nexapod.node.attempt import Key
+from nexapod.node.backoff import Backoff
+from nexapod.node.chronicle import Chronicle
+from nexapod.node.link import Link
+from nexapod.wire import messages as m
+
+
+class Registration:
+    """Registers one node, one request at a time, however many loops ask for it.
+
+    Parameters
+    ----------
+    body
+        Makes the request; its ``holding`` differs each time.
+    lost
+        Called with the leases that are no longer the node's.
+    """
+
+    def __init__(
+        self, link: Link, chronicle: Chronicle, body: Callable[[], m.Register],
+        lost: Callable[[Key], None],
+    ) -> None:  # fmt: skip
+        self._link = link
+        self._chronicle = chronicle
+        self._body = body
+        self._lost = lost
+        self._lock = asyncio.Lock()
+        self._known = asyncio.Event()
+        self._patience = Backoff(first_s=2.0)
+        self._round = 0
+        self.lease_s = 60.0
+
+    async def first(self) -> None:
+        """Register. A refusal of the token is final, and raised."""
+        reply = await self._link.register(self._body())
+        self._took(reply)
+
+    async def wait(self) -> None:
+        """Wait until the node is registered."""
+        await self._known.wait()
+
+    async def renew(self) -> None:
+        """Register again: the coordinator does not know the node any more."""
+        before = self._round
+        async with self._lock:
+            if self._round != before:
+                return  # another loop has just done it
+            self._chronicle.say("the coordinator does not know this node; registering again")
+            try:
+                self._took(await self._link.register(self._body()))
+            except NexapodError as error:
+                await self.refused(error)
+
+    async def refused(self, error: NexapodError) -> None:
+        """Wait after a refusal in mid-life.
+
+        A token that has worked before may work again (the coordinator may have been started with
+        another for a moment), and jobs may be running: the node stays, and asks ever more rarely.
+        """
+        delay_s = self._patience.next_s(1.0)
+        self._chronicle.warn(f"the coordinator refuses: {error}; asking again in {delay_s:.0f} s")
+        await asyncio.sleep(delay_s)
+
+    async def after(self, error: NexapodError) -> None:
+        """What any loop does about a refusal of its request."""
+        if isinstance(error, NotFound) and error.details.get("action") == "register":
+            await self.renew()
+        else:
+            await self.refused(error)
+
+    def worked(self) -> None:
+        """A request was accepted."""
+        self._patience.reset()
+
+    def _took(self, reply: m.Registered) -> None:
+        self._round += 1
+        self.lease_s = reply.lease_s
+        self._known.set()
+        for job_id, epoch in reply.lost:
+            self._lost((job_id, epoch))
+
+
+REFUSALS = (Unauthorized, Forbidden)

@@ -1,0 +1,166 @@
+"""Takes finished attempts to the coordinator: spooled first, sent in batches, then forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from nexapod.core.records import AttemptReport, Failure
+from nexapod.core.states import AttemptEnd
+from nexapod.errors import NexapodError, NotFound
+from nexapod.node.blobs import Blobs
+from nexapod.node.chronicle import Chronicle
+from nexapod.node.link import Link
+from nexapod.node.registration import Registration
+from nexapod.node.spool import Spool, Spooled, encode_report
+from nexapod.wire import messages as m
+
+_COUNT = 2000
+_BYTES = 24 << 20
+#: Statuses of a single report that are no answer yet.
+_NOT_YET = frozenset({"unavailable", "storage_full", "slow_down"})
+
+
+class _Results(msgspec.Struct):
+    """`messages.Results` with reports that are encoded already."""
+
+    node_id: str
+    reports: list[msgspec.Raw]
+
+
+class Reporter:
+    """One ``POST /results`` at a time, with all that ended during the one before."""
+
+    def __init__(
+        self, node_id: str, link: Link, spool: Spool, blobs: Blobs,
+        registration: Registration, chronicle: Chronicle,
+    ) -> None:  # fmt: skip
+        self._node_id = node_id
+        self._link = link
+        self._spool = spool
+        self._blobs = blobs
+        self._registration = registration
+        self._chronicle = chronicle
+        self._fresh: list[tuple[str, int | None, bytes]] = []
+        self._uploading: set[asyncio.Task[None]] = set()
+        self._uploads: dict[tuple[str, int], str] = {}
+        self._news = asyncio.Event()
+        self._told = asyncio.Event()
+        if len(spool):
+            self._news.set()
+
+    def add(self, report: AttemptReport) -> None:
+        """Report the end of an attempt."""
+        self.add_encoded(*encode_report(report))
+
+    def add_encoded(self, job_id: str, epoch: int | None, report: bytes) -> None:
+        """Report with bytes that a runner encoded."""
+        if not self._fresh:
+            # One write for all that end in this turn of the loop.
+            asyncio.get_running_loop().call_soon(self._write)
+        self._fresh.append((job_id, epoch, report))
+
+    def add_large(self, job_id: str, epoch: int, report: bytes, sha256: str) -> None:
+        """Report once the result, a blob on this disk, is stored by the coordinator."""
+        upload = asyncio.create_task(self._upload(job_id, epoch, report, sha256))
+        self._uploads[job_id, epoch] = sha256
+        self._uploading.add(upload)
+        upload.add_done_callback(self._uploading.discard)
+
+    @property
+    def unsent(self) -> int:
+        """How many reports have no answer yet."""
+        return len(self._spool) + len(self._fresh) + len(self._uploading)
+
+    def holdings(self) -> list[tuple[str, int]]:
+        """Leases of attempts that ended here and that the coordinator does not know of yet."""
+        fresh = [(job_id, epoch) for job_id, epoch, _ in self._fresh if epoch is not None]
+        return [*self._spool.keys(), *fresh, *self._uploads]
+
+    async def drained(self, patience_s: float | None) -> bool:
+        """Wait until everything was answered; False when that took too long."""
+        try:
+            async with asyncio.timeout(patience_s):
+                while self.unsent:
+                    self._told.clear()
+                    await self._told.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def run(self) -> None:
+        """Send for ever."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while len(self._spool):
+                await self._send(self._spool.first(_COUNT, _BYTES))
+                self._told.set()
+
+    def _write(self) -> None:
+        fresh, self._fresh = self._fresh, []
+        self._spool.add(fresh)
+        self._news.set()
+
+    async def _upload(self, job_id: str, epoch: int, report: bytes, sha256: str) -> None:
+        try:
+            await self._link.put_blob(sha256, self._blobs.directory / sha256)
+        except NexapodError as error:
+            failure = Failure(
+                message=f"the coordinator did not take the large result: {error}", retryable=False
+            )
+            self.add(AttemptReport(job_id, epoch, AttemptEnd.FAILED, failure=failure))
+        else:
+            self.add_encoded(job_id, epoch, report)
+        finally:
+            del self._uploads[job_id, epoch]
+            if sha256 not in self._uploads.values():
+                self._blobs.drop(sha256)
+
+    async def _send(self, items: list[Spooled]) -> None:
+        await self._registration.wait()
+        raws = [msgspec.Raw(self._spool.frame(item)) for item in items]
+        try:
+            reply = await self._link.results(
+                msgspec.msgpack.encode(_Results(self._node_id, raws))
+            )
+        except NotFound as error:
+            if error.details.get("action") != "register":
+                await self._refused(items, error)
+                return
+            await self._registration.renew()
+        except NexapodError as error:
+            await self._refused(items, error)
+        else:
+            await self._answered(items, reply.reports)
+
+    async def _answered(self, items: list[Spooled], statuses: list[m.ReportStatus]) -> None:
+        done = []
+        for item, told in zip(items, statuses, strict=False):
+            if told.status in _NOT_YET:
+                continue
+            done.append(item)
+            if told.status != "recorded":
+                self._chronicle.say(f"job {item.job_id}: {told.message or told.status}")
+        self._spool.remove(done)
+        if len(done) < len(items):
+            await self._link.pause(1.0)
+
+    async def _refused(self, items: list[Spooled], error: NexapodError) -> None:
+        """The whole batch was refused: find the report that it was refused for."""
+        if error.http_status in (401, 403):
+            await self._registration.refused(error)
+            return
+        if len(items) > 1:
+            middle = len(items) // 2
+            await self._send(items[:middle])
+            await self._send(items[middle:])
+            return
+        item = items[0]
+        self._spool.remove(items)
+        self._chronicle.warn(f"job {item.job_id}: the coordinator refused the report: {error}")
+        report = msgspec.msgpack.decode(self._spool.frame(item), type=AttemptReport)
+        if report.value is not None or report.output:
+            failure = Failure(message=f"the result was refused: {error}", retryable=False)
+            self.add(AttemptReport(item.job_id, item.epoch, AttemptEnd.FAILED, failure=failure))

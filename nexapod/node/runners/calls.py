@@ -1,0 +1,143 @@
+"""Runs one attempt inside the runner process: a sealed function call, or a data job."""
+
+from __future__ import annotations
+
+import json
+import math
+import mmap
+import os
+import pickle
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from nexapod.core.records import Failure, Value
+from nexapod.node.call import decode_call, fits, mismatch
+from nexapod.node.engines.frames import Run
+from nexapod.node.runners.failures import Refused, describe, traceback_text
+from nexapod.wire import sealed
+
+
+class Prepared(msgspec.Struct):
+    """An attempt with everything unpickled. `run` is the job's own code and nothing else."""
+
+    run: Callable[[], Any]
+    is_data: bool
+
+
+class Opener:
+    """Turns a `Run` frame into something to call.
+
+    Parameters
+    ----------
+    blobs
+        Directory of large payloads and inputs, by sha256.
+    run_data
+        ``run(data)`` of the node's runner file.
+    """
+
+    def __init__(self, blobs: str, run_data: Callable[[Any], Any] | None) -> None:
+        self._blobs = blobs
+        self._run_data = run_data
+        self.functions: dict[str, bytes] = {}
+
+    def open(self, run: Run) -> Prepared:
+        """Unpickle or parse. Raises `Refused` when that fails."""
+        payload = memoryview(run.payload) if run.payload is not None else self._blob(run.blob)
+        if run.kind == "data":
+            return self._open_data(payload)
+        call = decode_call(payload)
+        if not fits(call.python):
+            raise Refused(mismatch(call.python))
+        pickled = self.functions[call.function]
+        try:
+            inputs = {job_id: self._input(value) for job_id, value in run.inputs.items()}
+            # The function is unpickled anew for each job (some 10 µs): its globals and closure
+            # are this job's own, so nothing it keeps there can reach the next one.
+            function = pickle.loads(pickled)
+            args, kwargs = sealed.unseal(call.arguments, inputs)
+        except BaseException as error:
+            raise Refused(_unopened(error)) from None
+        return Prepared(lambda: function(*args, **kwargs), False)
+
+    def _open_data(self, payload: memoryview) -> Prepared:
+        run_data = self._run_data
+        if run_data is None:
+            raise Refused(Failure(type="mismatch", message="this node has no --runner file"))
+        data = json.loads(bytes(payload))
+        return Prepared(lambda: run_data(data), True)
+
+    def _input(self, value: Value) -> Any:
+        raw = memoryview(value.data) if value.data is not None else self._blob(value.blob)
+        return sealed.unseal(raw) if value.format == "pickle" else json.loads(bytes(raw))
+
+    def _blob(self, sha256: str | None) -> memoryview:
+        """A blob's bytes, mapped: arrays in it are views of the page cache, never copied."""
+        with open(os.path.join(self._blobs, sha256 or ""), "rb") as file:
+            if not os.fstat(file.fileno()).st_size:
+                return memoryview(b"")
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def value_from(result: Any, is_data: bool) -> Value:
+    """The result as bytes. Raises `Refused` when it has none."""
+    raw = _as_json(result) if is_data else _as_pickle(result)
+    return Value(format="json" if is_data else "pickle", size=len(raw), data=raw)
+
+
+def _as_pickle(result: Any) -> bytes:
+    try:
+        return sealed.seal(result)
+    except BaseException as error:
+        kind = type(result).__name__
+        raise Refused(
+            Failure(
+                type="exception",
+                message=f"the job ran, but its result (a {kind}) cannot be pickled: "
+                f"{describe(error)}",
+                traceback=traceback_text(error),
+                retryable=False,
+            )
+        ) from None
+
+
+def _as_json(result: Any) -> bytes:
+    try:
+        return json.dumps(
+            result, allow_nan=False, ensure_ascii=False, separators=(",", ":")
+        ).encode()
+    except Exception as error:
+        what = "holds NaN or infinity" if _has_nan(result) else "is not plain JSON"
+        raise Refused(
+            Failure(
+                type="exception",
+                message=f"run(data) ended, but its result {what}: {describe(error)}",
+                retryable=False,
+            )
+        ) from None
+
+
+def _has_nan(value: Any, depth: int = 0) -> bool:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if depth > 64:
+        return False
+    if isinstance(value, Mapping):
+        return any(_has_nan(item, depth + 1) for item in value.values())
+    return isinstance(value, list | tuple) and any(_has_nan(item, depth + 1) for item in value)
+
+
+def _unopened(error: BaseException) -> Failure:
+    """The call could not be opened here; a missing module is the usual reason."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        message = f"this node has no module named {error.name!r}, which the call needs"
+        kind = "mismatch"
+    else:
+        kind = "mismatch" if isinstance(error, ImportError | AttributeError) else "exception"
+        message = f"the call cannot be opened on this node: {describe(error)}"
+    return Failure(
+        type="mismatch" if kind == "mismatch" else "exception",
+        message=message,
+        traceback=traceback_text(error),
+    )

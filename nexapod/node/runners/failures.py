@@ -1,0 +1,94 @@
+"""Exceptions of jobs, told so that the person who submitted them understands."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import traceback
+from types import TracebackType
+
+import cloudpickle
+
+from nexapod.core.records import Failure
+
+_TRACEBACK_CHARS = 64_000
+_EXCEPTION_BYTES = 1 << 20
+_OWN_FILES = os.path.dirname(os.path.abspath(__file__))
+_SEALED = os.path.join(os.path.dirname(os.path.dirname(_OWN_FILES)), "wire", "sealed.py")
+
+
+class Refused(Exception):
+    """A failure that was found before or after the job's own code ran."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+def failure_from(error: BaseException) -> Failure:
+    """The failure that an exception out of a job's code stands for."""
+    if isinstance(error, SystemExit):
+        return _exit(error)
+    return Failure(
+        type="exception",
+        message=describe(error),
+        traceback=traceback_text(error),
+        exception=_pickled(error),
+    )
+
+
+def describe(error: BaseException) -> str:
+    """``ValueError: what it says``, whatever its ``__str__`` does."""
+    try:
+        text = str(error)
+    except Exception:
+        text = "(its text cannot be shown)"
+    return f"{type(error).__name__}: {text}"[:4000]
+
+
+def traceback_text(error: BaseException) -> str:
+    """The traceback, without the runner's own frames at its top."""
+    frames = _without_own(error.__traceback__)
+    try:
+        told = traceback.TracebackException(type(error), error, frames, compact=True)
+        text = "".join(told.format())
+    except Exception:
+        text = describe(error)
+    if len(text) > _TRACEBACK_CHARS:
+        half = _TRACEBACK_CHARS // 2
+        text = f"{text[:half]}\n… cut …\n{text[-half:]}"
+    return text
+
+
+def _without_own(frames: TracebackType | None) -> TracebackType | None:
+    while frames is not None:
+        name = frames.tb_frame.f_code.co_filename
+        if not name.startswith(_OWN_FILES) and name != _SEALED:
+            break
+        frames = frames.tb_next
+    return frames
+
+
+def _exit(error: SystemExit) -> Failure:
+    code = error.code if isinstance(error.code, int) else (0 if error.code is None else 1)
+    said = "" if isinstance(error.code, int) or error.code is None else f": {error.code}"
+    return Failure(
+        type="exit",
+        message=f"the job called sys.exit({code}){said}"[:4000],
+        traceback=traceback_text(error),
+        exit_code=code,
+    )
+
+
+def _pickled(error: BaseException) -> bytes | None:
+    """The exception as bytes, if it survives the round trip."""
+    try:
+        raw = cloudpickle.dumps(error, protocol=5)
+        if len(raw) > _EXCEPTION_BYTES:
+            return None
+        # Many exceptions pickle but do not open again (a constructor with other arguments).
+        if type(pickle.loads(raw)).__name__ != type(error).__name__:
+            return None
+    except BaseException:  # any code may run in there
+        return None
+    return bytes(raw)

@@ -1,0 +1,100 @@
+"""What a store can do. Every implementation passes the one suite in ``tests/contract``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from nexapod.core.events import Event
+from nexapod.core.records import ClosedJob, NodeRecord, OpenJob, Value
+from nexapod.core.states import JobState
+
+#: The columns of `Store.job_rows`, in order. `params` and `error` are JSON text.
+JOB_COLUMNS = (
+    "seq", "job_id", "status", "assigned_to", "kind", "name", "sweep", "params", "epoch",
+    "priority", "created_at", "started_at", "finished_at", "run_s", "error",
+)  # fmt: skip
+
+#: The columns of `Store.attempt_rows`, in order. `error` is JSON text.
+ATTEMPT_COLUMNS = (
+    "job_id", "epoch", "node", "name", "sweep", "params", "leased_at", "started_at",
+    "ended_at", "end", "run_s", "peak_memory_bytes", "error",
+)  # fmt: skip
+
+
+class Payload(msgspec.Struct, frozen=True):
+    """What the node gets: bytes, or the blob that holds them."""
+
+    data: bytes | None
+    blob: str | None
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """Everything a board is restored from."""
+
+    jobs: list[OpenJob]
+    nodes: list[NodeRecord]
+    counts: dict[JobState, int]
+    tallies: dict[str, tuple[int, int]]
+    next_seq: int
+    requests: dict[str, str]
+
+
+class JobFilter(msgspec.Struct, frozen=True):
+    """Which jobs `job_rows` gives, in order of `seq`, those after `after_seq` first."""
+
+    status: tuple[str, ...] = ()
+    sweep: str | None = None
+    job_ids: tuple[str, ...] | None = None
+    after_seq: int = 0
+    limit: int = 1000
+
+
+class Store(Protocol):
+    """The verbs. All of them run on one thread, the store's own."""
+
+    def load(self) -> Snapshot:
+        """Everything open, for a board to start from."""
+
+    def commit(self, events: Sequence[Event]) -> None:
+        """Make `events` durable, all or none: when this returns they survive a power cut.
+
+        Raises
+        ------
+        StorageFull
+            No room; nothing was stored.
+        Unavailable
+            The disk failed; nothing that was not acknowledged counts, and the store is closed.
+        """
+
+    def payloads(self, seqs: Iterable[int]) -> dict[int, Payload]:
+        """The payloads of jobs, by `seq`."""
+
+    def closed(self, job_ids: Iterable[str]) -> dict[str, ClosedJob]:
+        """Those of these jobs that are finished, by id."""
+
+    def closed_keys(self, keys: Iterable[str]) -> dict[str, ClosedJob]:
+        """Finished jobs that were submitted under these keys, by key."""
+
+    def values(self, job_ids: Iterable[str]) -> dict[str, Value]:
+        """The results of completed jobs, by id."""
+
+    def failures(self, job_ids: Iterable[str]) -> dict[str, bytes]:
+        """The failures (JSON) of failed jobs, by id."""
+
+    def output(self, job_id: str) -> str:
+        """The last lines that the latest attempt wrote, empty when it wrote none."""
+
+    def job_rows(self, which: JobFilter) -> list[tuple[Any, ...]]:
+        """Jobs as rows of `JOB_COLUMNS`."""
+
+    def attempt_rows(self, job_ids: Sequence[str] | None = None) -> list[tuple[Any, ...]]:
+        """Attempts as rows of `ATTEMPT_COLUMNS`, oldest first, at most the last million."""
+
+    def sweeps(self) -> list[tuple[str, int]]:
+        """Every sweep's name and number of jobs, oldest first."""
+
+    def close(self) -> None:
+        """Let go of the database; safe to call twice."""

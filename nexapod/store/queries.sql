@@ -1,0 +1,94 @@
+-- Every statement the store runs, by name. A batch runs each of the writing ones once: the
+-- VALUES list is repeated per row, so that one step writes many rows and lets go of the
+-- interpreter only once.
+
+-- name: insert_jobs
+INSERT INTO jobs (seq, id, state, kind, name, sweep, params, demand, priority, retries, timeout_s,
+                  key, after, retry_of, submission, created_at)
+VALUES (?,?,'pending',?,?,?,?,?,?,?,?,?,?,?,?,?);
+
+-- name: insert_payloads
+INSERT INTO payloads (seq, data, blob) VALUES (?,?,?);
+
+-- name: insert_attempts
+INSERT INTO attempts (seq, epoch, node, request_id, leased_at) VALUES (?,?,?,?,?);
+
+-- name: place_jobs  (seq, state, epoch, node, at, not_before)
+UPDATE jobs SET state = v.column2, epoch = coalesce(v.column3, epoch), node = v.column4,
+                started_at = v.column5, not_before = v.column6
+FROM (VALUES (?,?,?,?,?,?)) AS v
+WHERE jobs.seq = v.column1;
+
+-- name: end_attempts  (seq, epoch, end, at, run_s, peak, error, output)
+UPDATE attempts SET end = v.column3, ended_at = v.column4, run_s = v.column5,
+                    peak_memory_bytes = v.column6, error = v.column7, output = v.column8
+FROM (VALUES (?,?,?,?,?,?,?,?)) AS v
+WHERE attempts.seq = v.column1 AND attempts.epoch = v.column2;
+
+-- name: set_back_jobs  (seq, failures, lost_on)
+UPDATE jobs SET failures = v.column2, lost_on = v.column3
+FROM (VALUES (?,?,?)) AS v
+WHERE jobs.seq = v.column1;
+
+-- name: close_jobs  (seq, state, epoch, node, at, run_s, error)
+UPDATE jobs SET state = v.column2, epoch = v.column3, node = v.column4, finished_at = v.column5,
+                run_s = v.column6, error = v.column7, not_before = NULL,
+                started_at = coalesce(v.column5 - v.column6, started_at)
+FROM (VALUES (?,?,?,?,?,?,?)) AS v
+WHERE jobs.seq = v.column1;
+
+-- name: insert_results
+INSERT INTO results (seq, format, size, data, blob, digest) VALUES (?,?,?,?,?,?);
+
+-- name: upsert_nodes
+INSERT INTO nodes (id, profile, capacity, boot_id, registered_at, address) VALUES (?,?,?,?,?,?)
+ON CONFLICT (id) DO UPDATE SET profile = excluded.profile, capacity = excluded.capacity,
+  boot_id = excluded.boot_id, address = excluded.address;
+
+-- name: open_jobs
+SELECT j.seq, j.id, j.state, j.node, j.epoch, j.failures, j.lost_on, j.not_before, j.name, j.sweep,
+       j.demand, j.priority, j.retries, j.timeout_s, j.key, j.after, j.retry_of, j.submission,
+       j.created_at, a.request_id
+FROM jobs AS j INDEXED BY open_jobs
+LEFT JOIN attempts AS a ON j.state = 'assigned' AND a.seq = j.seq AND a.epoch = j.epoch
+WHERE j.state IN ('pending','assigned') ORDER BY j.seq;
+
+-- name: nodes
+SELECT id, profile, capacity, boot_id, registered_at, address FROM nodes ORDER BY registered_at;
+
+-- name: add_tallies
+INSERT INTO tallies (name, count) VALUES (?,?)
+ON CONFLICT (name) DO UPDATE SET count = count + excluded.count;
+
+-- name: tallies
+SELECT name, count FROM tallies;
+
+-- name: next_seq
+SELECT coalesce(max(seq), 0) + 1 FROM jobs;
+
+-- name: payload
+SELECT data, blob FROM payloads WHERE seq = ?;
+
+-- name: closed
+SELECT j.id, j.state, j.epoch, j.node, coalesce(r.digest, x''), j.submission
+FROM jobs AS j LEFT JOIN results AS r ON r.seq = j.seq
+WHERE j.id = ? AND j.state IN ('completed','failed','cancelled');
+
+-- name: closed_key
+SELECT j.id, j.state, j.epoch, j.node, coalesce(r.digest, x''), j.submission
+FROM jobs AS j LEFT JOIN results AS r ON r.seq = j.seq
+WHERE j.key = ? AND j.state IN ('completed','failed','cancelled');
+
+-- name: value
+SELECT r.format, r.size, r.data, r.blob FROM jobs AS j JOIN results AS r ON r.seq = j.seq
+WHERE j.id = ?;
+
+-- name: failure
+SELECT error FROM jobs WHERE id = ? AND state = 'failed';
+
+-- name: output
+SELECT a.output FROM attempts AS a JOIN jobs AS j ON j.seq = a.seq
+WHERE j.id = ? AND a.output IS NOT NULL ORDER BY a.epoch DESC LIMIT 1;
+
+-- name: sweeps
+SELECT sweep, count(*) FROM jobs WHERE sweep IS NOT NULL GROUP BY sweep ORDER BY min(seq);

@@ -1,0 +1,307 @@
+"""The SQLite store: WAL, ``synchronous=FULL``, one connection, one transaction for many commands.
+
+A batch of events is first folded into rows (see `rows`), then written with a handful of statements.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import re
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from nexapod import errors
+from nexapod.core import events as e
+from nexapod.core.records import (
+    Capacity,
+    ClosedJob,
+    Demand,
+    JobSpec,
+    NodeRecord,
+    OpenJob,
+    Value,
+)
+from nexapod.core.states import JobState
+from nexapod.store.base import JobFilter, Payload, Snapshot
+from nexapod.store.rows import Rows
+
+SCHEMA_VERSION = 1
+#: Rows per statement: few enough to stay far below SQLite's limit on variables.
+CHUNK = 256
+
+_encode = msgspec.json.encode
+
+
+@functools.cache
+def _queries() -> dict[str, str]:
+    text = (Path(__file__).parent / "queries.sql").read_text()
+    parts = re.split(r"^-- name: (\w+).*\n", text, flags=re.MULTILINE)[1:]
+    return {name: sql.strip().rstrip(";") for name, sql in zip(parts[::2], parts[1::2], strict=True)}
+
+
+@functools.lru_cache(maxsize=512)
+def _for_rows(name: str, rows: int) -> str:
+    """The named statement with its VALUES list repeated `rows` times."""
+    sql = _queries()[name]
+    match = re.search(r"VALUES (\((?:[^()]*)\))", sql)
+    if match is None:
+        raise ValueError(f"the query {name} has no VALUES list")
+    return sql.replace(match.group(1), ",".join([match.group(1)] * rows), 1)
+
+
+@functools.lru_cache(maxsize=4096)
+def _demand(text: str) -> Demand:
+    return msgspec.json.decode(text, type=Demand)
+
+
+class SqliteStore:
+    """A fleet's database.
+
+    Parameters
+    ----------
+    path
+        The database file; its folder must exist.
+
+    Raises
+    ------
+    Invalid
+        When the file is no nexapod database, or one of a newer version.
+    AlreadyRunning
+        When another process holds it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._pid = os.getpid()
+        self._closed = False
+        self._db = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, cached_statements=1024
+        )
+        try:
+            self._open()
+        except sqlite3.OperationalError as error:
+            self._db.close()
+            if "locked" in str(error):
+                raise errors.AlreadyRunning(
+                    f"another process holds the database {path}; stop it, or choose another name"
+                ) from None
+            raise errors.Invalid(f"the database {path} cannot be opened: {error}") from None
+        except sqlite3.DatabaseError:
+            self._db.close()
+            raise errors.Invalid(
+                f"{path} is not a nexapod database; name another file, or move this one away"
+            ) from None
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _open(self) -> None:
+        for pragma in (
+            "locking_mode = EXCLUSIVE",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "wal_autocheckpoint = 4000",
+            "cache_size = -65536",
+            "temp_store = MEMORY",
+            "foreign_keys = OFF",
+        ):
+            self._db.execute(f"PRAGMA {pragma}")
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            raise errors.Invalid(
+                f"the database {self.path} was written by a newer nexapod (schema {version}, this "
+                f"one knows {SCHEMA_VERSION}); upgrade nexapod"
+            )
+        if version == 0:
+            (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if tables:
+                raise errors.Invalid(
+                    f"{self.path} is a database of another program; name another file"
+                )
+            schema = (Path(__file__).parent / "schema.sql").read_text()
+            self._db.executescript(
+                f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            )
+
+    # ── writing ──────────────────────────────────────────────────────────────────────────────────
+
+    def commit(self, events: Sequence[e.Event]) -> None:
+        """See `Store.commit`."""
+        rows = Rows(events)
+        self._check_open()
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            for name, values in rows.statements():
+                self._write(name, values)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+                raise errors.StorageFull(
+                    "the coordinator's disk is full; free some space, then repeat"
+                ) from error
+            # After a failed write or fsync nobody knows what reached the disk: never go on.
+            self.close()
+            raise errors.Unavailable(
+                f"the coordinator cannot write its database ({error}); it has stopped taking changes"
+            ) from error
+
+    def _write(self, name: str, values: Sequence[tuple[Any, ...]]) -> None:
+        at, total = 0, len(values)
+        while at < total:
+            # Powers of two, so that few distinct statements have to be prepared.
+            size = min(CHUNK, 1 << ((total - at).bit_length() - 1))
+            chunk = values[at : at + size]
+            self._db.execute(_for_rows(name, size), [cell for row in chunk for cell in row])
+            at += size
+
+    # ── reading ──────────────────────────────────────────────────────────────────────────────────
+
+    def load(self) -> Snapshot:
+        """See `Store.load`."""
+        jobs: list[OpenJob] = []
+        requests: dict[str, str] = {}
+        for row in self._run("open_jobs"):
+            (seq, job_id, state, node, epoch, failures, lost_on, not_before, name, sweep, demand,
+             priority, retries, timeout_s, key, after, retry_of, submission, created_at,
+             request_id) = row  # fmt: skip
+            spec = JobSpec(
+                seq, job_id, _demand(demand), created_at, name, sweep, priority, retries,
+                timeout_s, key, retry_of,
+            )  # fmt: skip
+            jobs.append(
+                OpenJob(
+                    spec, epoch, node if state == "assigned" else None, failures,
+                    _strings(lost_on), _strings(after), submission, not_before,
+                )  # fmt: skip
+            )
+            if request_id is not None:
+                requests[job_id] = request_id
+        nodes = [
+            NodeRecord(
+                node_id, profile.encode(), msgspec.json.decode(capacity, type=Capacity), boot_id,
+                registered_at, address,
+            )
+            for node_id, profile, capacity, boot_id, registered_at, address in self._run("nodes")
+        ]  # fmt: skip
+        counts, tallies = _split(self._run("tallies"))
+        return Snapshot(jobs, nodes, counts, tallies, self._run("next_seq")[0][0], requests)
+
+    def payloads(self, seqs: Iterable[int]) -> dict[int, Payload]:
+        """See `Store.payloads`."""
+        found = ((seq, self._run("payload", seq)) for seq in seqs)
+        return {seq: Payload(*rows[0]) for seq, rows in found if rows}
+
+    def closed(self, job_ids: Iterable[str]) -> dict[str, ClosedJob]:
+        """See `Store.closed`."""
+        return self._closed_by("closed", job_ids)
+
+    def closed_keys(self, keys: Iterable[str]) -> dict[str, ClosedJob]:
+        """See `Store.closed_keys`."""
+        return self._closed_by("closed_key", keys)
+
+    def _closed_by(self, query: str, names: Iterable[str]) -> dict[str, ClosedJob]:
+        found = {}
+        for name in names:
+            for job_id, state, *rest in self._run(query, name):
+                found[name] = ClosedJob(job_id, JobState(state), *rest)
+        return found
+
+    def values(self, job_ids: Iterable[str]) -> dict[str, Value]:
+        """See `Store.values`."""
+        found = ((job_id, self._run("value", job_id)) for job_id in job_ids)
+        return {job_id: Value(*rows[0]) for job_id, rows in found if rows}
+
+    def failures(self, job_ids: Iterable[str]) -> dict[str, bytes]:
+        """See `Store.failures`."""
+        found = ((job_id, self._run("failure", job_id)) for job_id in job_ids)
+        return {job_id: rows[0][0].encode() for job_id, rows in found if rows and rows[0][0]}
+
+    def output(self, job_id: str) -> str:
+        """See `Store.output`."""
+        rows = self._run("output", job_id)
+        return str(rows[0][0]) if rows else ""
+
+    def job_rows(self, which: JobFilter) -> list[tuple[Any, ...]]:
+        """See `Store.job_rows`."""
+        # Where ids are given they lead: `+seq` keeps the planner from walking every later row.
+        conditions = ["seq > ?" if which.job_ids is None else "+seq > ?"]
+        cells: list[Any] = [which.after_seq]
+        if which.status:
+            conditions.append(f"state IN ({','.join('?' * len(which.status))})")
+            cells += which.status
+        if which.sweep is not None:
+            conditions.append("sweep = ?")
+            cells.append(which.sweep)
+        if which.job_ids is not None:
+            conditions.append("id IN (SELECT value FROM json_each(?))")
+            cells.append(_encode(which.job_ids).decode())
+        self._check_open()
+        return self._db.execute(
+            "SELECT seq, id, state, node, kind, name, sweep, params, epoch, priority, created_at, "
+            f"started_at, finished_at, run_s, error FROM jobs WHERE {' AND '.join(conditions)} "
+            "ORDER BY seq LIMIT ?",
+            [*cells, which.limit],
+        ).fetchall()
+
+    def attempt_rows(self, job_ids: Sequence[str] | None = None) -> list[tuple[Any, ...]]:
+        """See `Store.attempt_rows`."""
+        only = "" if job_ids is None else "WHERE j.id IN (SELECT value FROM json_each(?))"
+        cells = [] if job_ids is None else [_encode(job_ids).decode()]
+        self._check_open()
+        return self._db.execute(
+            "SELECT j.id, a.epoch, a.node, j.name, j.sweep, j.params, a.leased_at, "
+            "coalesce(a.ended_at - a.run_s, a.leased_at), a.ended_at, coalesce(a.end, 'running'), a.run_s, a.peak_memory_bytes, a.error "
+            f"FROM attempts AS a JOIN jobs AS j ON j.seq = a.seq {only} "
+            "ORDER BY a.leased_at, a.seq LIMIT 1000000",
+            cells,
+        ).fetchall()
+
+    def sweeps(self) -> list[tuple[str, int]]:
+        """See `Store.sweeps`."""
+        return [(name, count) for name, count in self._run("sweeps")]
+
+    def _run(self, query: str, *cells: Any) -> list[tuple[Any, ...]]:
+        self._check_open()
+        return self._db.execute(_queries()[query], cells).fetchall()
+
+    # ── closing ──────────────────────────────────────────────────────────────────────────────────
+
+    def _check_open(self) -> None:
+        if os.getpid() != self._pid:
+            raise errors.Unavailable("this process was forked from the coordinator's; it may not write")
+        if self._closed:
+            raise errors.Unavailable("the coordinator's database is closed")
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        if not self._closed and os.getpid() == self._pid:
+            self._closed = True
+            self._db.close()
+
+
+def _strings(text: str) -> tuple[str, ...]:
+    return () if text == "[]" else tuple(msgspec.json.decode(text, type=list[str]))
+
+
+def _split(
+    tallies: list[tuple[Any, ...]],
+) -> tuple[dict[JobState, int], dict[str, tuple[int, int]]]:
+    """Tallies as jobs per final state, and (completed, failed or lost) attempts per node."""
+    counts: dict[JobState, int] = {}
+    nodes: dict[str, tuple[int, int]] = {}
+    for name, count in tallies:
+        what, end, *rest = name.split(":", 2)
+        if what == "state":
+            counts[JobState(end)] = count
+        elif end in ("completed", "failed", "lost"):
+            good, bad = nodes.get(rest[0], (0, 0))
+            nodes[rest[0]] = (good + count, bad) if end == "completed" else (good, bad + count)
+    return counts, nodes

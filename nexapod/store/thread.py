@@ -1,0 +1,60 @@
+"""The one thread on which a store is used, so that no event loop ever waits for a disk."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+Done = Callable[[Any, BaseException | None], None]
+
+
+class StoreThread:
+    """Runs calls one after another, in the order they came."""
+
+    def __init__(self, name: str = "nexapod-store") -> None:
+        self._calls: queue.SimpleQueue[tuple[Callable[[], Any], Done] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while (call := self._calls.get()) is not None:
+            run, done = call
+            try:
+                result, error = run(), None
+            except BaseException as caught:  # handed to whoever asked
+                result, error = None, caught
+            done(result, error)
+            del call, run, done, result, error
+
+    def post(self, run: Callable[[], Any], done: Done) -> None:
+        """Queue `run`; `done(result, error)` is called on this thread."""
+        self._calls.put((run, done))
+
+    async def call(self, run: Callable[..., T], *args: Any) -> T:
+        """Run `run(*args)` here and wait for it without blocking the loop."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+
+        def finish(result: Any, error: BaseException | None) -> None:
+            if answer.done():
+                return
+            if error is not None:
+                answer.set_exception(error)
+            else:
+                answer.set_result(result)
+
+        def done(result: Any, error: BaseException | None) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(finish, result, error)
+
+        self.post(lambda: run(*args), done)
+        return await answer
+
+    def stop(self, timeout_s: float = 30.0) -> None:
+        """Finish what is queued and end the thread."""
+        self._calls.put(None)
+        self._thread.join(timeout_s)

@@ -1,0 +1,88 @@
+"""One job, as its future shows it: where it is, for how long, what came out, what went wrong."""
+
+from __future__ import annotations
+
+from html import escape
+
+from nexapod.views.human import clip, duration, plural, short_id
+from nexapod.views.reprs import markup
+from nexapod.views.summaries import FutureSummary
+from nexapod.views.theme import label_of
+
+#: Lines of a log or a traceback in a text repr.
+TEXT_LINES = 12
+
+
+def sentence(summary: FutureSummary) -> str:
+    """What is going on, in one sentence."""
+    where = f" on {summary.node}" if summary.node else ""
+    ran = "" if summary.run_s is None else duration(summary.run_s)
+    match summary.status:
+        case "pending":
+            waited = "" if summary.elapsed_s is None else f" for {duration(summary.elapsed_s)}"
+            again = f", after {plural(summary.attempts, 'attempt')}" if summary.attempts else ""
+            return f"Waiting{waited}{again}"
+        case "assigned" | "running":
+            return f"Running{where}{f' for {ran}' if ran else ''}"
+        case "completed":
+            return f"Completed{where}{f' in {ran}' if ran else ''}"
+        case "failed":
+            tries = f", attempt {summary.attempts}" if summary.attempts > 1 else ""
+            return f"Failed{where}{f' after {ran}' if ran else ''}{tries}"
+        case "cancelled":
+            return f"Cancelled{where}{f' after {ran}' if ran else ''}"
+    return label_of(summary.status).capitalize()
+
+
+def _title(summary: FutureSummary) -> str:
+    return (
+        f"{summary.name or 'job'}({clip(summary.params, 60)})"
+        if summary.params
+        else (summary.name or short_id(summary.job_id))
+    )
+
+
+def future_html(summary: FutureSummary) -> str:
+    """One job as a self-contained card."""
+    is_open = summary.status in ("pending", "assigned", "running")
+    button = markup.action("cancel", "Cancel") if is_open else ""
+    if summary.status == "failed":
+        button = markup.action("retry", "Retry")
+    result = ""
+    if summary.result is not None:
+        result = (
+            '<div class="nxp-well"><pre class="nxp-pre">' + escape(summary.result) + "</pre></div>"
+        )
+    return markup.card(
+        "future",
+        f"Job {_title(summary)}: {sentence(summary)}",
+        markup.head(
+            _title(summary),
+            label_of(summary.status),
+            summary.status,
+            f'<span class="nxp-soft nxp-mono" title="{escape(summary.job_id)}">'
+            f"{escape(short_id(summary.job_id))}</span>",
+        ),
+        f'<div class="nxp-legend"><span>{escape(sentence(summary))}</span>'
+        f'<span class="nxp-grow"></span>{button}</div>',
+        markup.hints(summary.why),
+        markup.hints([summary.error] if summary.error else [], "failed"),
+        result,
+        markup.block(summary.traceback, "Traceback on the node", opened=False),
+        markup.block(summary.log, "Output", opened=is_open or summary.status == "failed"),
+    )
+
+
+def future_text(summary: FutureSummary) -> str:
+    """One job for a terminal."""
+    lines = [f"Job {_title(summary)} · {sentence(summary)} · {summary.job_id}"]
+    lines += [f"  ! {reason}" for reason in summary.why]
+    if summary.error:
+        lines.append(f"  {summary.error}")
+    if summary.result is not None:
+        lines.append(f"  → {clip(summary.result, 100)}")
+    for label, text in (("traceback", summary.traceback), ("output", summary.log)):
+        if text:
+            lines.append(f"  {label}:")
+            lines += [f"    {line}" for line in text.rstrip().splitlines()[-TEXT_LINES:]]
+    return "\n".join(lines)

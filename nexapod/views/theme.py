@@ -1,0 +1,144 @@
+"""One visual language: the colour of every state, and the plotly template built on it.
+
+The hues are Okabe and Ito's, moved a little so that each keeps a contrast of at least 2.6 with both
+a white and a near-black page; no two that can stand side by side are told apart by hue alone
+(they differ in lightness, and every view also writes the state's name).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+#: The colour of a state, for jobs, attempts, nodes and slots alike. One word, one colour.
+STATE_COLOURS: dict[str, str] = {
+    # jobs
+    "pending": "#a3abb5",
+    "assigned": "#2b83ca",
+    "running": "#2b83ca",
+    "completed": "#10a37c",
+    "failed": "#d9541e",
+    "cancelled": "#b07aa8",
+    # attempts
+    "lost": "#dd9a12",
+    "released": "#7fb2dd",
+    # nodes
+    "online": "#10a37c",
+    "suspect": "#c9b02f",
+    "draining": "#7fb2dd",
+    "left": "#a3abb5",
+    # slots
+    "busy": "#2b83ca",
+    "free": "#a3abb5",
+}
+
+#: What people read for a state, where the word on the wire is not the one they would say.
+STATE_LABELS: dict[str, str] = {"assigned": "running"}
+
+#: The order in which states are stacked and listed: what is done first, what is open last.
+STATE_ORDER: tuple[str, ...] = (
+    "completed",
+    "failed",
+    "lost",
+    "cancelled",
+    "released",
+    "assigned",
+    "running",
+    "pending",
+)
+
+#: For things that are not states (sweeps): hues that no state uses loudly.
+SERIES_COLOURS: tuple[str, ...] = (
+    "#4477aa",
+    "#cc6677",
+    "#669966",
+    "#b59b2c",
+    "#8a6fb8",
+    "#44a3a0",
+    "#b3706a",
+    "#7f8a96",
+)
+
+#: Used for a state this version does not know.
+UNKNOWN_COLOUR = "#8a8f98"
+
+#: Text and lines that are legible on white and on near-black.
+INK = "#78818d"
+GRID = "rgba(128,136,146,0.20)"
+AXIS = "rgba(128,136,146,0.45)"
+
+FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", sans-serif'
+
+
+def colour_of(state: str) -> str:
+    """The hex colour of `state`."""
+    return STATE_COLOURS.get(state, UNKNOWN_COLOUR)
+
+
+def label_of(state: str) -> str:
+    """The word that people read for `state`."""
+    return STATE_LABELS.get(state, state)
+
+
+def template() -> Any:
+    """The plotly template of every figure: transparent, quiet, legible on light and dark.
+
+    Returns
+    -------
+    plotly.graph_objects.layout.Template
+    """
+    import plotly.graph_objects as go
+
+    axis = {
+        "gridcolor": GRID,
+        "gridwidth": 1,
+        "zeroline": False,
+        "linecolor": AXIS,
+        "linewidth": 1,
+        "showline": False,
+        "ticks": "",
+        "automargin": True,
+        "title": {"standoff": 14, "font": {"size": 12, "color": INK}},
+        "tickfont": {"size": 12, "color": INK},
+    }
+    layout: Any = {
+        "font": {"family": FONT, "size": 13, "color": INK},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "colorway": list(SERIES_COLOURS),
+        "title": {
+            "x": 0,
+            "xref": "container",
+            "xanchor": "left",
+            "y": 1,
+            "yref": "container",
+            "yanchor": "top",
+            "pad": {"t": 18, "l": 24},
+            "font": {"size": 16, "color": INK, "weight": 600},
+            "subtitle": {"font": {"size": 13, "color": INK}},
+        },
+        "margin": {"l": 72, "r": 28, "t": 104, "b": 60},
+        "xaxis": axis,
+        "yaxis": axis,
+        "legend": {
+            "orientation": "h",
+            "x": 1,
+            "xanchor": "right",
+            "y": 1,
+            "yanchor": "bottom",
+            "title": {"text": ""},
+            "traceorder": "normal",
+            "font": {"size": 12, "color": INK},
+            "itemsizing": "constant",
+            "bgcolor": "rgba(0,0,0,0)",
+        },
+        "hoverlabel": {
+            "font": {"family": FONT, "size": 12, "color": "#f2f4f7"},
+            "bgcolor": "#2a3038",
+            "bordercolor": "#2a3038",
+            "align": "left",
+        },
+        "bargap": 0.25,
+        "separators": ".,",
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": AXIS, "activecolor": INK},
+    }
+    return go.layout.Template(layout=layout)

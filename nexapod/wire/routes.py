@@ -1,0 +1,118 @@
+"""The one table of what the coordinator answers to. A path or method not in it is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import msgspec
+
+from nexapod.core.records import Value
+from nexapod.wire import messages as m
+
+MIB = 1024 * 1024
+
+Side = Literal["node", "client", "open"]
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One endpoint.
+
+    Attributes
+    ----------
+    name
+        The handler's name.
+    side
+        Whose it is. Only ``open`` routes need no token.
+    body, reply
+        Message types; None for no body, or one that is not a message. A tuple: one of these.
+    limit_bytes
+        The largest body that is read.
+    writes
+        Whether it can change anything.
+    """
+
+    name: str
+    method: str
+    path: str
+    side: Side
+    summary: str
+    body: Any = None
+    reply: Any = None
+    limit_bytes: int = MIB
+    writes: bool = False
+    query: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("register", "POST", "/register", "node", "Register a node, or register it again.",
+          m.Register, m.Registered, writes=True),
+    Route("job", "GET", "/job", "node", "Ask for one data job, as any HTTP client can.",
+          None, (m.Assignment, m.NoJob), writes=True, query=("wait_s", "lease_s"),
+          headers=("X-Node-ID", "X-Poll-ID")),
+    Route("result", "POST", "/result", "node", "Report the result of one job.",
+          m.SeedResult, m.ResultReceived, limit_bytes=16 * MIB + MIB, writes=True),
+    Route("lease", "POST", "/lease", "node", "Ask for many jobs at once.",
+          m.LeaseRequest, m.LeaseReply, writes=True),
+    Route("heartbeat", "POST", "/heartbeat", "node", "Renew leases; learn what was cancelled.",
+          m.Heartbeat, m.HeartbeatReply, limit_bytes=8 * MIB, writes=True),
+    Route("results", "POST", "/results", "node", "Report many attempts at once.",
+          m.Results, m.ResultsReply, limit_bytes=64 * MIB, writes=True),
+    Route("leave", "POST", "/leave", "node", "Drain: give leases back and take no more.",
+          m.Leave, m.Left, writes=True),
+    Route("nodes", "GET", "/nodes", "client", "All nodes.", None, list[m.NodeRow]),
+    Route("jobs", "GET", "/jobs", "client", "All jobs, streamed.", None, list[m.JobRow],
+          query=("status", "sweep", "limit", "cursor", "fields")),
+    Route("submit", "POST", "/jobs", "client", "Submit one job, or a list: all or nothing.",
+          m.NewJob | list[m.NewJob], (m.Submitted, list[m.Submitted]), limit_bytes=64 * MIB,
+          writes=True, headers=("Idempotency-Key",)),
+    Route("cancel_many", "POST", "/jobs/cancel", "client", "Cancel several jobs.",
+          m.CancelMany, list[m.Cancelled], limit_bytes=8 * MIB, writes=True),
+    Route("job_detail", "GET", "/jobs/{job_id}", "client", "One job with its attempts.",
+          None, m.JobRow),
+    Route("job_result", "GET", "/jobs/{job_id}/result", "client",
+          "The result's bytes as the node sent them.", None, Value),
+    Route("cancel", "POST", "/jobs/{job_id}/cancel", "client",
+          "Cancel one job; its process is killed.", None, m.Cancelled, writes=True),
+    Route("attempts", "GET", "/attempts", "client", "Every attempt, oldest first."),
+    Route("sweeps", "GET", "/sweeps", "client", "Every sweep and its number of jobs.",
+          None, list[m.SweepRow]),
+    Route("status", "GET", "/status", "client", "How many jobs are in each state.",
+          None, m.Status),
+    Route("events", "GET", "/events", "client", "Server-sent events: ordered row patches.",
+          headers=("Last-Event-ID",)),
+    Route("put_blob", "PUT", "/blobs/{sha256}", "client", "Store a large value under its hash.",
+          None, m.BlobStored, limit_bytes=4096 * MIB, writes=True),
+    Route("get_blob", "GET", "/blobs/{sha256}", "client", "A stored blob; ranges are honoured."),
+    Route("health", "GET", "/health", "open", "Whether the coordinator answers.", None, m.Health),
+    Route("openapi", "GET", "/openapi.json", "client", "This table as an OpenAPI document."),
+)  # fmt: skip
+
+
+def _patterns() -> Iterator[tuple[re.Pattern[str], dict[str, Route]]]:
+    paths: dict[str, dict[str, Route]] = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method] = route
+    for path, methods in paths.items():
+        yield re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), methods
+
+
+_EXACT: dict[str, dict[str, Route]] = {}
+for _route in ROUTES:
+    if "{" not in _route.path:
+        _EXACT.setdefault(_route.path, {})[_route.method] = _route
+_PATTERNS = tuple(p for p in _patterns() if p[0].groups)
+
+
+def find(path: str) -> tuple[dict[str, Route], dict[str, str]] | None:
+    """The methods of `path`, and the values of its variables; None when there is no such path."""
+    methods = _EXACT.get(path)
+    if methods is not None:
+        return methods, {}
+    for pattern, methods in _PATTERNS:
+        match = pattern.fullmatch(path)
+        if match:
+            return methods, match.groupdict()
+    return None

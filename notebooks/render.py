@@ -1,0 +1,197 @@
+"""Run a notebook without a browser, show how far it is, and write it as HTML.
+
+``python notebooks/render.py notebooks/01_quickstart.ipynb`` prints the outputs of the cells tagged
+``results`` and ends with the path of the page, under ``notebooks/rendered/``. When a cell fails, it
+prints the cell and the error and exits with status 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbconvert import HTMLExporter
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+RENDERED = Path(__file__).resolve().parent / "rendered"
+CELL_TIMEOUT_S = 600
+
+
+def titles(notebook: nbformat.NotebookNode) -> list[str]:
+    """For each cell, the heading it stands under."""
+    found, title = [], ""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            headings = re.findall(r"^#+ +(.+)$", cell.source, flags=re.MULTILINE)
+            title = headings[-1] if headings else title
+        found.append(title)
+    return found
+
+
+class Display:
+    """A bar over the notebook's cells, and one below it for the progress bar of a cell.
+
+    On a terminal the bars move; elsewhere (a log file) there is a line per cell, and per quarter of
+    a cell's own bar.
+    """
+
+    def __init__(self, console: Console, cells: int) -> None:
+        self.console = console
+        self.bars = Progress(
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}"),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self.cells = cells
+        self.number = 0
+        self.title = ""
+        self.started_s = 0.0
+        self.overall = self.bars.add_task("starting the kernel", total=cells)
+        self.inner: TaskID | None = None
+        self.quarter = 0
+
+    def cell_started(self, title: str) -> None:
+        """The next cell runs."""
+        self.number += 1
+        self.title = title
+        self.started_s = time.monotonic()
+        self.bars.update(self.overall, description=title)
+
+    def cell_progress(self, value: float, total: float) -> None:
+        """The running cell's own progress bar moved."""
+        if self.inner is None:
+            self.inner = self.bars.add_task("jobs in this cell", total=total)
+            self.quarter = 0
+        self.bars.update(self.inner, completed=value, total=total)
+        quarter = int(4 * value / total)
+        if not self.console.is_terminal and quarter > self.quarter:
+            self.console.print(f"         {value:.0f} of {total:.0f}", highlight=False)
+        self.quarter = quarter
+
+    def cell_ended(self) -> None:
+        """The running cell succeeded."""
+        self.bars.update(self.overall, completed=self.number)
+        if self.inner is not None:
+            self.bars.remove_task(self.inner)
+            self.inner = None
+        if not self.console.is_terminal:
+            took_s = time.monotonic() - self.started_s
+            line = f"[{self.number:2d}/{self.cells}] {took_s:6.1f} s  {self.title}"
+            self.console.print(line, markup=False, highlight=False)
+
+
+class Run(NotebookClient):
+    """A notebook run that tells a `Display` what its kernel says."""
+
+    display: Display
+    headings: list[str]
+
+    def process_message(
+        self, msg: dict[str, Any], cell: nbformat.NotebookNode, cell_index: int
+    ) -> nbformat.NotebookNode | None:
+        """Look at progress-bar widgets on the way (tqdm's are such)."""
+        if msg["msg_type"] in {"comm_open", "comm_msg"}:
+            super_result = super().process_message(msg, cell, cell_index)
+            state = self.widget_state.get(msg["content"]["comm_id"], {})
+            changed: Mapping[str, Any] = msg["content"]["data"].get("state", {})
+            if "ProgressModel" in state.get("_model_name", "") and "value" in changed:
+                total = state.get("max") or 0
+                if total > 1:
+                    self.display.cell_progress(state["value"], total)
+            return super_result
+        return super().process_message(msg, cell, cell_index)
+
+
+def run(path: Path, console: Console) -> nbformat.NotebookNode:
+    """Execute the notebook at `path` and return it with its outputs."""
+    notebook = nbformat.read(path, as_version=4)
+    headings = titles(notebook)
+    display = Display(console, sum(cell.cell_type == "code" for cell in notebook.cells))
+
+    def started(cell: nbformat.NotebookNode, cell_index: int) -> None:
+        if cell.cell_type == "code":
+            display.cell_started(headings[cell_index])
+
+    def executed(cell: nbformat.NotebookNode, cell_index: int, execute_reply: Any) -> None:
+        if execute_reply["content"]["status"] == "ok":
+            display.cell_ended()
+
+    client = Run(
+        notebook,
+        kernel_name="python3",
+        timeout=CELL_TIMEOUT_S,
+        resources={"metadata": {"path": str(path.parent)}},
+        on_cell_start=started,
+        on_cell_executed=executed,
+    )
+    client.display = display
+    with display.bars:
+        client.execute()
+    return notebook
+
+
+def failure(error: Exception, notebook_path: Path, console: Console) -> None:
+    """Print the cell that failed and what it said."""
+    console.print(f"\n[bold red]{notebook_path.name} failed.[/]")
+    if isinstance(error, CellExecutionError):
+        # Its text is the cell's source and the traceback, each under a rule.
+        console.print(str(error).strip(), markup=False, highlight=False)
+    else:
+        console.print(f"{type(error).__name__}: {error}", markup=False, highlight=False)
+
+
+def results(notebook: nbformat.NotebookNode) -> list[str]:
+    """The text of the outputs of the cells tagged ``results``."""
+    return [
+        output["data"]["text/plain"]
+        for cell in notebook.cells
+        if "results" in cell.metadata.get("tags", ())
+        for output in cell.get("outputs", ())
+        if "text/plain" in output.get("data", {})
+    ]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Render one notebook; the exit status."""
+    parser = argparse.ArgumentParser(description="Run a notebook and write it as HTML.")
+    parser.add_argument("notebook", type=Path)
+    path: Path = parser.parse_args(arguments).notebook
+    console = Console(soft_wrap=True)
+    started_s = time.monotonic()
+    console.print(f"Running {path.name}", highlight=False)
+    try:
+        notebook = run(path, console)
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        failure(error, path, console)
+        return 1
+    except KeyboardInterrupt:
+        console.print("Interrupted; the kernel has been stopped.")
+        return 130
+
+    body, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook)
+    RENDERED.mkdir(exist_ok=True)
+    page = RENDERED / path.with_suffix(".html").name
+    page.write_text(body, "utf-8")
+
+    for text in results(notebook):
+        console.print(f"\n{text}", markup=False, highlight=False)
+    console.print(f"\nDone in {time.monotonic() - started_s:.0f} s. The executed notebook:")
+    print(page)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
