@@ -8,14 +8,18 @@ prints the cell and the error and exits with status 1.
 from __future__ import annotations
 
 import argparse
+import html
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import plotly.io
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
@@ -97,7 +101,6 @@ class Run(NotebookClient):
     """A notebook run that tells a `Display` what its kernel says."""
 
     display: Display
-    headings: list[str]
 
     def process_message(
         self, msg: dict[str, Any], cell: nbformat.NotebookNode, cell_index: int
@@ -117,7 +120,7 @@ class Run(NotebookClient):
 
 def run(path: Path, console: Console) -> nbformat.NotebookNode:
     """Execute the notebook at `path` and return it with its outputs."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook: nbformat.NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     headings = titles(notebook)
     display = Display(console, sum(cell.cell_type == "code" for cell in notebook.cells))
 
@@ -129,18 +132,58 @@ def run(path: Path, console: Console) -> nbformat.NotebookNode:
         if execute_reply["content"]["status"] == "ok":
             display.cell_ended()
 
+    # Unix sockets rather than ports: nobody else on a shared machine can listen in.
+    sockets = tempfile.TemporaryDirectory(prefix="nexapod-render-")
+    kernel = AsyncKernelManager(
+        kernel_name="python3", transport="ipc", ip=str(Path(sockets.name, "kernel"))
+    )
     client = Run(
         notebook,
-        kernel_name="python3",
+        km=kernel,
         timeout=CELL_TIMEOUT_S,
+        store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_start=started,
         on_cell_executed=executed,
     )
     client.display = display
-    with display.bars:
+    with sockets, display.bars:
         client.execute()
+    freeze_widgets(notebook, client.widget_state)
+    draw_figures(notebook)
     return notebook
+
+
+def freeze_widgets(
+    notebook: nbformat.NotebookNode, states: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Replace each widget by what a page without a kernel can show: its HTML, or its last text."""
+    view = "application/vnd.jupyter.widget-view+json"
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            shown = output.get("data", {}).pop(view, None)
+            if shown is None:
+                continue
+            children = states.get(shown["model_id"], {}).get("children", ())
+            parts = [states.get(name.removeprefix("IPY_MODEL_"), {}) for name in children]
+            words = [str(part["value"]) for part in parts if part.get("_model_name") == "HTMLModel"]
+            text = html.unescape(re.sub(r"<[^>]+>", "", " ".join(words))).strip()
+            if text:  # a progress bar; its own text/plain is from when it was new
+                output["data"]["text/plain"] = text
+
+
+def draw_figures(notebook: nbformat.NotebookNode) -> None:
+    """Give plotly figures a form that a page without JupyterLab can draw, and without a network."""
+    library: bool | str = True  # plotly's script goes into the page once, with the first figure
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            spec = output.get("data", {}).get("application/vnd.plotly.v1+json")
+            if spec is not None:
+                figure = {name: spec[name] for name in ("data", "layout") if name in spec}
+                output["data"]["text/html"] = plotly.io.to_html(
+                    figure, full_html=False, include_plotlyjs=library, validate=False
+                )
+                library = False
 
 
 def failure(error: Exception, notebook_path: Path, console: Console) -> None:
@@ -174,14 +217,19 @@ def main(arguments: list[str] | None = None) -> int:
     console.print(f"Running {path.name}", highlight=False)
     try:
         notebook = run(path, console)
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+    except (CellExecutionError, CellTimeoutError, DeadKernelError, RuntimeError) as error:
         failure(error, path, console)
         return 1
     except KeyboardInterrupt:
         console.print("Interrupted; the kernel has been stopped.")
         return 130
 
-    body, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook)
+    # The page is complete without a network: these two would come from elsewhere, and nothing in
+    # our notebooks needs them.
+    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
+        embed_images=True, require_js_url="data:,", mathjax_url="data:,"
+    )
+    body, _ = exporter.from_notebook_node(notebook)
     RENDERED.mkdir(exist_ok=True)
     page = RENDERED / path.with_suffix(".html").name
     page.write_text(body, "utf-8")

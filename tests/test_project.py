@@ -27,7 +27,7 @@ def required_by_pyproject() -> dict[str, SpecifierSet]:
     """Name → bound, over the base and all extras."""
     extras = PROJECT["optional-dependencies"]
     lines = [*PROJECT["dependencies"], *(line for extra in extras.values() for line in extra)]
-    found = {}
+    found: dict[str, SpecifierSet] = {}
     for line in lines:
         requirement = Requirement(line)
         name = canonicalize_name(requirement.name)

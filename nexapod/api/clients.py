@@ -60,10 +60,21 @@ async def cancel(request: Request, body: None) -> web.Response:
     return answer(_cancelled(verdicts[0]))
 
 
-async def cancel_many(request: Request, body: m.CancelMany) -> web.Response:
+async def cancel_many(request: Request, body: m.JobIds) -> web.Response:
     """``POST /jobs/cancel``"""
     verdicts = await request.service.cancel(body.job_ids)
     return answer([_cancelled(v) for v in verdicts if v.error is None], request.content_type)
+
+
+async def job_states(request: Request, body: m.JobIds) -> web.Response:
+    """``POST /jobs/states``"""
+    rows = await request.service.read(request.service.store.states, tuple(body.job_ids))
+    return answer([m.JobPatch(*row) for row in rows], request.content_type)
+
+
+async def retry(request: Request, body: None) -> web.Response:
+    """``POST /jobs/{job_id}/retry``"""
+    return answer(m.Submitted(*await request.service.retry(_job_id(request))))
 
 
 def _job_id(request: Request) -> str:

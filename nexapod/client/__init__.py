@@ -1,0 +1,1 @@
+"""The researcher's side: fleets, futures and sweeps, over a coordinator in this process or afar."""

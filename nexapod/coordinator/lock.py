@@ -45,3 +45,17 @@ class DatabaseLock:
             with contextlib.suppress(OSError):
                 os.close(self._handle)
             self._handle = None
+
+
+def is_locked(path: Path) -> bool:
+    """Whether some process holds the lock."""
+    if fcntl is None or not path.exists():
+        return False
+    handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False

@@ -60,11 +60,13 @@ def order_of(job: NewJob, content_type: str = JSON, key: str | None = None) -> O
         tuple(sorted(job.hashes.items())),
         job.python,
     )
-    unnamed = msgspec.structs.replace(job, job_id=None)
+    compared = msgspec.structs.replace(job, job_id=None)
+    if job.identity is not None:
+        compared = msgspec.structs.replace(compared, payload=None, blob=None)
     return Order(
         id=job.job_id or new_job_id(),
         demand=demand,
-        submission=hashlib.sha256(msgspec.msgpack.encode(unnamed)).digest(),
+        submission=hashlib.sha256(msgspec.msgpack.encode(compared)).digest(),
         payload=payload,
         blob=job.blob,
         params=as_json(job.params, content_type),

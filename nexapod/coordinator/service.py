@@ -16,6 +16,8 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
+
 from nexapod import errors
 from nexapod.coordinator.feed import Feed
 from nexapod.core import commands as c
@@ -24,6 +26,7 @@ from nexapod.core.board import Board
 from nexapod.core.decide import Decision, Grant, Verdict, decide, dependencies
 from nexapod.core.records import AttemptReport, ClosedJob, LeasedJob, Value
 from nexapod.core.states import AttemptEnd
+from nexapod.ids import new_job_id
 from nexapod.store.base import Payload, Store
 from nexapod.store.blobs import BlobStore
 from nexapod.store.thread import StoreThread
@@ -378,6 +381,16 @@ class Service:
         closed = await self._thread.call(self.store.closed, unknown) if unknown else {}
         verdicts: list[Verdict] = await self.execute(c.Cancel(tuple(job_ids), closed))
         return verdicts
+
+    async def retry(self, job_id: str) -> tuple[str, Any]:
+        """Submit a finished job again: the same order, a new id, no key."""
+        if job_id in self.board.jobs:
+            raise errors.Conflict("this job has not ended yet; cancel it first, or wait")
+        order = await self._thread.call(self.store.order, job_id)
+        if order is None:
+            raise errors.NotFound("there is no job with this id")
+        again = msgspec.structs.replace(order, id=new_job_id(), retry_of=job_id)
+        return (await self.submit([again]))[0]
 
     async def payloads(self, jobs: Sequence[LeasedJob]) -> dict[int, Payload]:
         """What the node gets for each leased job, by `seq`."""

@@ -143,9 +143,9 @@ class Agent:
     async def _work(self) -> None:
         loops: list[Awaitable[None]] = [self._reporter.run(), self._heartbeat.run()]
         running = [asyncio.ensure_future(loop) for loop in loops]
-        poll = asyncio.create_task(self._poller.run())
-        idle = asyncio.create_task(self._give_up())
-        drain = asyncio.create_task(self._draining.wait())
+        poll: asyncio.Future[Any] = asyncio.create_task(self._poller.run())
+        idle: asyncio.Future[Any] = asyncio.create_task(self._give_up())
+        drain: asyncio.Future[Any] = asyncio.create_task(self._draining.wait())
         try:
             await asyncio.wait(
                 {*running, poll, idle, drain}, return_when=asyncio.FIRST_COMPLETED
@@ -176,18 +176,22 @@ class Agent:
             await asyncio.wait_for(self._link.leave(m.Leave(self._options.name, ())), 5.0)
         await asyncio.wait({poll}, timeout=0.2)
         poll.cancel()
-        while self.pool.busy() and not self._hurrying.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurrying.wait(), 0.05)
+        finishing: asyncio.Future[Any] = asyncio.create_task(self._finish())
+        hurrying: asyncio.Future[Any] = asyncio.create_task(self._hurrying.wait())
+        await asyncio.wait({finishing, hurrying}, return_when=asyncio.FIRST_COMPLETED)
+        hurrying.cancel()
         if self.pool.busy():
             self.chronicle.say(f"ending {count(self.pool.busy(), 'job')} now")
             self.pool.kill_running("release")
-            while self.pool.busy():
-                await asyncio.sleep(0.02)
+        await finishing
         hurried = self._hurrying.is_set()
         if not await self._reporter.drained(_HURRIED_PATIENCE_S if hurried else _PATIENCE_S):
             kept = count(self._reporter.unsent, "result")
             self.chronicle.warn(f"{kept} not sent; kept on disk for the next start")
+
+    async def _finish(self) -> None:
+        while self.pool.busy():
+            await self.pool.change()
 
     async def _give_up(self) -> None:
         """Return once nobody has answered for long and there is nothing to wait for."""
@@ -247,7 +251,7 @@ class Agent:
         if flags & frames.BLOB:
             value = msgspec.msgpack.decode(report, type=AttemptReport).value
             assert value is not None and value.blob is not None
-            self._reporter.add_large(job_id, epoch, report, value.blob)
+            self._reporter.add_large(job_id, epoch, report, value.blob, value.size)
         else:
             self._reporter.add_encoded(job_id, epoch, report)
         if flags & frames.COMPLETED:

@@ -28,7 +28,8 @@ class Attempt:
     """
 
     __slots__ = (
-        "devices", "estimate", "function", "intent", "lease", "peak_bytes", "pickled", "seq",
+        "devices", "estimate", "expected_s", "function", "intent", "lease", "peak_bytes",
+        "pickled", "seq",
     )  # fmt: skip
 
     def __init__(self, lease: Leased, function: str) -> None:
@@ -36,6 +37,7 @@ class Attempt:
         self.function = function
         self.estimate = function or lease.kind
         self.seq = 0
+        self.expected_s = 0.0  # what it adds to the backlog of the slot it was sent to
         self.intent: Intent | None = None
         self.devices: tuple[str, ...] = ()
         self.peak_bytes = 0

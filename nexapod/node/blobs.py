@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import os
 import secrets
 from collections import Counter, OrderedDict
 from pathlib import Path
@@ -100,7 +99,7 @@ class Blobs:
                     if not error.retryable:
                         raise
                     await self._link.pause(backoff.next_s())
-            os.replace(part, path)
+            part.replace(path)
         finally:
             part.unlink(missing_ok=True)
         self._disk[sha256] = size

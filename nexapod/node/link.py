@@ -125,9 +125,8 @@ class Link:
 
         await self._once("GET", f"/blobs/{sha256}", None, None, read)
 
-    async def put_blob(self, sha256: str, path: Path) -> None:
-        """``PUT /blobs/{sha256}`` with a file's content, streamed, until it is stored."""
-        size = path.stat().st_size
+    async def put_blob(self, sha256: str, path: Path, size: int) -> None:
+        """``PUT /blobs/{sha256}`` with a file's `size` bytes, streamed, until it is stored."""
 
         async def done(response: aiohttp.ClientResponse) -> None:
             await response.read()

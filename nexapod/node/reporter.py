@@ -61,9 +61,11 @@ class Reporter:
             asyncio.get_running_loop().call_soon(self._write)
         self._fresh.append((job_id, epoch, report))
 
-    def add_large(self, job_id: str, epoch: int, report: bytes, sha256: str) -> None:
+    def add_large(
+        self, job_id: str, epoch: int, report: bytes, sha256: str, size: int
+    ) -> None:
         """Report once the result, a blob on this disk, is stored by the coordinator."""
-        upload = asyncio.create_task(self._upload(job_id, epoch, report, sha256))
+        upload = asyncio.create_task(self._upload(job_id, epoch, report, sha256, size))
         self._uploads[job_id, epoch] = sha256
         self._uploading.add(upload)
         upload.add_done_callback(self._uploading.discard)
@@ -103,9 +105,11 @@ class Reporter:
         self._spool.add(fresh)
         self._news.set()
 
-    async def _upload(self, job_id: str, epoch: int, report: bytes, sha256: str) -> None:
+    async def _upload(
+        self, job_id: str, epoch: int, report: bytes, sha256: str, size: int
+    ) -> None:
         try:
-            await self._link.put_blob(sha256, self._blobs.directory / sha256)
+            await self._link.put_blob(sha256, self._blobs.directory / sha256, size)
         except NexapodError as error:
             failure = Failure(
                 message=f"the coordinator did not take the large result: {error}", retryable=False

@@ -152,7 +152,7 @@ class Spool:
             self._hold(item)
             parts += (_LENGTH.pack(len(frame)), frame)
         self._write(b"".join(parts))
-        os.replace(fresh, self._path)
+        fresh.replace(self._path)
         os.close(old)
 
 

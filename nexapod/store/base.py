@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from nexapod.core.commands import Order
 from nexapod.core.events import Event
 from nexapod.core.records import ClosedJob, NodeRecord, OpenJob, Value
 from nexapod.core.states import JobState
@@ -77,6 +78,12 @@ class Store(Protocol):
 
     def closed_keys(self, keys: Iterable[str]) -> dict[str, ClosedJob]:
         """Finished jobs that were submitted under these keys, by key."""
+
+    def states(self, job_ids: Sequence[str]) -> list[tuple[str, str, str | None]]:
+        """(id, state, node) of those of these jobs that exist."""
+
+    def order(self, job_id: str) -> Order | None:
+        """What was submitted, so that it can be submitted again."""
 
     def values(self, job_ids: Iterable[str]) -> dict[str, Value]:
         """The results of completed jobs, by id."""

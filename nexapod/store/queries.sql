@@ -92,3 +92,11 @@ WHERE j.id = ? AND a.output IS NOT NULL ORDER BY a.epoch DESC LIMIT 1;
 
 -- name: sweeps
 SELECT sweep, count(*) FROM jobs WHERE sweep IS NOT NULL GROUP BY sweep ORDER BY min(seq);
+
+-- name: states
+SELECT id, state, node FROM jobs WHERE id IN (SELECT value FROM json_each(?));
+
+-- name: order
+SELECT j.demand, j.submission, p.data, p.blob, j.params, j.name, j.sweep, j.priority, j.retries,
+       j.timeout_s, j.after
+FROM jobs AS j JOIN payloads AS p ON p.seq = j.seq WHERE j.id = ?;

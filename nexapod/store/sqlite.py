@@ -18,6 +18,7 @@ import msgspec
 
 from nexapod import errors
 from nexapod.core import events as e
+from nexapod.core.commands import Order
 from nexapod.core.records import (
     Capacity,
     ClosedJob,
@@ -213,6 +214,21 @@ class SqliteStore:
             for job_id, state, *rest in self._run(query, name):
                 found[name] = ClosedJob(job_id, JobState(state), *rest)
         return found
+
+    def states(self, job_ids: Sequence[str]) -> list[tuple[str, str, str | None]]:
+        """See `Store.states`."""
+        return self._run("states", _encode(job_ids).decode())  # type: ignore[return-value]
+
+    def order(self, job_id: str) -> Order | None:
+        """See `Store.order`."""
+        for row in self._run("order", job_id):
+            (demand, submission, data, blob, params, name, sweep, priority, retries, timeout_s,
+             after) = row  # fmt: skip
+            return Order(
+                job_id, _demand(demand), submission, data, blob, params.encode(), name, sweep,
+                priority, retries, timeout_s, None, _strings(after),
+            )  # fmt: skip
+        return None
 
     def values(self, job_ids: Iterable[str]) -> dict[str, Value]:
         """See `Store.values`."""

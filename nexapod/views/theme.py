@@ -96,6 +96,7 @@ def template() -> Any:
         "linewidth": 1,
         "showline": False,
         "ticks": "",
+        "ticklabelstandoff": 4,
         "automargin": True,
         "title": {"standoff": 14, "font": {"size": 12, "color": INK}},
         "tickfont": {"size": 12, "color": INK},

@@ -207,7 +207,8 @@ class NewJob(Struct, frozen=True, omit_defaults=True):
     """One job in ``POST /jobs``.
 
     ``{"data": …}`` alone is a whole request. A function job carries `payload` (the sealed call)
-    or `blob` (where it lies) instead of `data`.
+    or `blob` (where it lies) instead of `data`. `identity` stands for the payload when a repeat
+    is compared: the same call, pickled again, need not give the same bytes.
     """
 
     data: Raw | UnsetType = UNSET
@@ -230,6 +231,7 @@ class NewJob(Struct, frozen=True, omit_defaults=True):
     key: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     after: Annotated[tuple[Id, ...], Meta(max_length=10_000)] = ()
     retry_of: Id | None = None
+    identity: Annotated[str, Meta(max_length=300)] | None = None
 
 
 class Submitted(Struct, frozen=True):
@@ -248,8 +250,8 @@ class Cancelled(Struct, frozen=True):
     node_id: str | None = None
 
 
-class CancelMany(Struct, frozen=True):
-    """``POST /jobs/cancel``."""
+class JobIds(Struct, frozen=True):
+    """``POST /jobs/cancel`` and ``POST /jobs/states``."""
 
     job_ids: Annotated[list[Id], Meta(max_length=100_000)]
 

@@ -77,6 +77,7 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._ticking: asyncio.TimerHandle | None = None
         self._sweeping: asyncio.TimerHandle | None = None
+        self._changed = asyncio.Event()
         self.is_open = True
 
     # ── what the agent asks ──────────────────────────────────────────────────────────────────────
@@ -173,7 +174,7 @@ class Pool:
         slot = self._slots[0]
         runner = self._start_runner(slot, None)
         while not runner.is_ready and runner.exit_code is None:
-            await asyncio.sleep(0.01)
+            await self.change()
         if not runner.is_ready:
             return f"the runner process ended with exit code {runner.exit_code} while it started"
         return runner.problem
@@ -187,7 +188,12 @@ class Pool:
         for runner in list(self._living):
             runner.kill(at_once=not runner.sent)
         while self._living:
-            await asyncio.sleep(0.01)
+            await self.change()
+
+    async def change(self) -> None:
+        """Wait until a runner has told something, or has died."""
+        self._changed.clear()
+        await self._changed.wait()
 
     # ── who goes where ───────────────────────────────────────────────────────────────────────────
 
@@ -222,7 +228,10 @@ class Pool:
             slot.holder = attempt
             self._progress_at = now
         runner = self._runner_for(slot, attempt.devices or None)
-        slot.backlog_s += self._estimates.of(attempt.estimate) or 0.0
+        # A call that never ran here may be long: nothing queues behind it.
+        known_s = self._estimates.of(attempt.estimate)
+        attempt.expected_s = _AHEAD_S if known_s is None else known_s
+        slot.backlog_s += attempt.expected_s
         runner.send(attempt)
         return True
 
@@ -290,7 +299,9 @@ class Pool:
 
     def _call_back(self, slot: Slot) -> None:
         if slot.runner is not None:
-            self._waiting.extendleft(reversed(slot.runner.revoke()))
+            back = slot.runner.revoke()
+            slot.backlog_s -= sum(attempt.expected_s for attempt in back)
+            self._waiting.extendleft(reversed(back))
             self._settle(slot)
 
     def _settle(self, slot: Slot) -> None:
@@ -306,6 +317,7 @@ class Pool:
     def _ready(self, runner: RunnerProcess) -> None:
         if not runner.problem:
             self._bad_starts = 0
+        self._changed.set()
 
     def _done(
         self, runner: RunnerProcess, attempt: Attempt, flags: int, run_s: float, report: bytes
@@ -313,7 +325,7 @@ class Pool:
         self._progress_at = runner.idle_since = time.monotonic()
         slot = self._by_runner.get(runner)
         if slot is not None:
-            slot.backlog_s -= self._estimates.of(attempt.estimate) or 0.0
+            slot.backlog_s -= attempt.expected_s
             self._settle(slot)
         self._estimates.learn(attempt.estimate, run_s)
         if attempt.intent in ("cancel", "lost"):
@@ -323,6 +335,7 @@ class Pool:
         if flags & frames.REPLACE:
             self._detach(runner)
             runner.kill(at_once=True)
+        self._changed.set()
         self._pump_soon()
 
     def _dead(self, runner: RunnerProcess) -> None:
@@ -346,10 +359,13 @@ class Pool:
             self._tell_unstarted(attempt, attempt.intent or "release")
         runner.sent.clear()
         self._living.discard(runner)
+        self._changed.set()
         self._pump_soon()
 
     def _bad_start(self, runner: RunnerProcess) -> None:
         self._bad_starts += 1
+        if not runner.sent and not self._waiting:
+            return  # whoever asked for it looks at `problem`
         delay_s = min(30.0, 0.25 * 2.0**self._bad_starts)
         self._start_after = time.monotonic() + delay_s
         self._loop.call_later(delay_s + 0.01, self._pump)

@@ -1,14 +1,13 @@
 """A runner process: ``python …/runners/__main__.py SOCKET_FD PARENT_PID CARD BLOBS [FILE.py]``."""
 
 import sys
+from pathlib import Path
 
 if __name__ == "__main__":
-    import os
-
     # Started by path, Python puts this directory first: its modules are nobody's top level.
-    here = os.path.dirname(os.path.abspath(__file__))
-    root = os.path.dirname(os.path.dirname(os.path.dirname(here)))
-    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
+    here = Path(__file__).resolve().parent
+    root = str(here.parents[2])
+    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != here]
     if root not in sys.path:
         sys.path.append(root)
 

@@ -8,6 +8,7 @@ import mmap
 import os
 import pickle
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -37,7 +38,7 @@ class Opener:
         ``run(data)`` of the node's runner file.
     """
 
-    def __init__(self, blobs: str, run_data: Callable[[Any], Any] | None) -> None:
+    def __init__(self, blobs: Path, run_data: Callable[[Any], Any] | None) -> None:
         self._blobs = blobs
         self._run_data = run_data
         self.functions: dict[str, bytes] = {}
@@ -74,7 +75,7 @@ class Opener:
 
     def _blob(self, sha256: str | None) -> memoryview:
         """A blob's bytes, mapped: arrays in it are views of the page cache, never copied."""
-        with open(os.path.join(self._blobs, sha256 or ""), "rb") as file:
+        with (self._blobs / (sha256 or "")).open("rb") as file:
             if not os.fstat(file.fileno()).st_size:
                 return memoryview(b"")
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

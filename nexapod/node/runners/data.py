@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from nexapod.node.runners.failures import describe
@@ -17,7 +17,7 @@ class NotARunner(Exception):
 
 def load_run(path: str) -> Callable[[Any], Any]:
     """Import the file, once per process, and return its ``run``."""
-    sys.path.insert(0, os.path.dirname(path))  # its neighbours, as if it were started as a script
+    sys.path.insert(0, str(Path(path).parent))  # its neighbours, as if it were started as a script
     spec = importlib.util.spec_from_file_location("nexapod_runner", path)
     if spec is None or spec.loader is None:
         raise NotARunner(f"{path} is not a Python file")

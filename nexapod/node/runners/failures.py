@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import traceback
+from pathlib import Path
 from types import TracebackType
 
 import cloudpickle
@@ -13,8 +13,8 @@ from nexapod.core.records import Failure
 
 _TRACEBACK_CHARS = 64_000
 _EXCEPTION_BYTES = 1 << 20
-_OWN_FILES = os.path.dirname(os.path.abspath(__file__))
-_SEALED = os.path.join(os.path.dirname(os.path.dirname(_OWN_FILES)), "wire", "sealed.py")
+_OWN_FILES = str(Path(__file__).resolve().parent)
+_SEALED = str(Path(__file__).resolve().parents[2] / "wire" / "sealed.py")
 
 
 class Refused(Exception):

@@ -50,7 +50,7 @@ class Runner:
         Directory for large values.
     """
 
-    def __init__(self, pipe: socket.socket, card: Card, blobs: str, file: str | None) -> None:
+    def __init__(self, pipe: socket.socket, card: Card, blobs: Path, file: str | None) -> None:
         self._pipe = pipe
         self._card = card
         self._blobs = blobs
@@ -76,7 +76,13 @@ class Runner:
             if isinstance(message, frames.Function):
                 self._opener.functions[message.sha256] = message.pickled
             elif not self._run(message):
+                self._wait_for_the_end()
                 return
+
+    def _wait_for_the_end(self) -> None:
+        """The agent kills this process and all below it, which it finds only while this lives."""
+        while self._pipe.recv(1 << 18):
+            pass
 
     def _next(self) -> bytes | None:
         while not self._arrived:
@@ -131,10 +137,9 @@ class Runner:
         """Put a large result where the agent finds it, rather than through the socket."""
         assert value.data is not None
         sha256 = hashlib.sha256(value.data).hexdigest()
-        path = os.path.join(self._blobs, sha256)
-        with open(f"{path}.{os.getpid()}", "wb") as file:
-            file.write(value.data)
-        os.replace(file.name, path)
+        part = self._blobs / f"{sha256}.{os.getpid()}"
+        part.write_bytes(value.data)
+        part.replace(self._blobs / sha256)
         return Value(format=value.format, size=value.size, blob=sha256)
 
     def _take_output(self) -> str:
@@ -169,7 +174,7 @@ def main(arguments: list[str]) -> None:
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     sys.argv = [""]
     try:
-        runner = Runner(pipe, Card(Path(card)), blobs, file[0] if file else None)
+        runner = Runner(pipe, Card(Path(card)), Path(blobs), file[0] if file else None)
     except NotARunner as problem:
         traceback.print_exc()
         pipe.sendall(frames.encode_done(frames.READY, 0, 0, str(problem).encode()))

@@ -129,7 +129,11 @@ function render({ model, el }) {
     el.removeEventListener("toggle", release, true);
     if (ask) {
       ask.off("msg:custom", answered);
-      ask.send({ kind: "bye", id: "" });
+      try {
+        ask.send({ kind: "bye", id: "" });
+      } catch {
+        // The kernel is gone, and with it what there was to say goodbye to.
+      }
     }
     for (const { timer } of waiting.values()) clearTimeout(timer);
     clearTimeout(fading);

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from nexapod.views.figures.canvas import blank, sheet, time_unit
-from nexapod.views.human import count, duration, rate
+from nexapod.views.human import coarse, count, duration, rate
 from nexapod.views.lanes import seconds
 from nexapod.views.theme import colour_of
 
@@ -49,9 +49,10 @@ def throughput(attempts: pd.DataFrame) -> Any:
     width_s = bin_width_s(span_s)
     edges = first + np.arange(int(span_s // width_s) + 2) * width_s
     unit = time_unit(span_s)
+    width = f"{width_s:g} s" if width_s < 60 else coarse(width_s)
     figure = sheet(
         f"{count(len(ended))} jobs in {duration(span_s)}, {rate(len(ended) / span_s)}",
-        f"Above: rate in bins of {duration(width_s)}. Below: total.",
+        f"Above: rate in bins of {width}. Below: total.",
         height=440,
     )
     middle = ((edges[:-1] + edges[1:]) / 2 - first) / unit.seconds
@@ -69,7 +70,7 @@ def throughput(attempts: pd.DataFrame) -> Any:
                 width=width_s / unit.seconds * 0.86,
                 marker={"color": colour_of(state), "line": {"width": 0}},
                 customdata=per_bin[:, None],
-                hovertemplate=f"%{{customdata[0]:,}} {state} in {duration(width_s)}: "
+                hovertemplate=f"%{{customdata[0]:,}} {state} in {width}: "
                 f"%{{y:.3g}} jobs/s<extra></extra>",
             )
         )

@@ -1,0 +1,142 @@
+"""The transport to a coordinator in this process: straight calls on its loop, nothing encoded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+import msgspec
+
+from nexapod.api.rows import node_rows
+from nexapod.client.transport import Change, Columns, Listener
+from nexapod.coordinator.host import Host
+from nexapod.coordinator.orders import order_of
+from nexapod.core import events as e
+from nexapod.core.records import Failure, Value
+from nexapod.core.states import JobState
+from nexapod.store.base import ATTEMPT_COLUMNS, JOB_COLUMNS, JobFilter
+from nexapod.wire.codec import MSGPACK
+from nexapod.wire.messages import Cancelled, NewJob, NodeRow, Submitted
+
+T = TypeVar("T")
+
+
+class InProcess:
+    """See `Transport`."""
+
+    is_local = True
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.url = host.url
+        self.token = host.token
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """See `Transport`."""
+        return self.host.loop
+
+    def post(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """See `Transport`."""
+        return self.host.post(work)
+
+    def listen(self, listener: Listener, pending: Callable[[], list[str]]) -> None:
+        """See `Transport`. There are no gaps here."""
+
+        def on_events(events: Sequence[e.Event]) -> None:
+            changes = [change for event in events if (change := _change_of(event)) is not None]
+            if changes:
+                listener(changes)
+
+        async def begin() -> None:
+            self.host.service.feed.listen(on_events)
+
+        self.post(begin()).result()
+
+    async def submit(self, jobs: Sequence[NewJob]) -> list[Submitted]:
+        """See `Transport`."""
+        orders = [order_of(job, MSGPACK) for job in jobs]
+        made = await self.host.service.submit_new(orders)
+        return [Submitted(job_id, state) for job_id, state in made]
+
+    async def cancel(self, job_ids: Sequence[str]) -> list[Cancelled]:
+        """See `Transport`."""
+        verdicts = await self.host.service.cancel(job_ids)
+        return [
+            Cancelled(v.job_id, str(v.state), str(v.was), v.node_id)
+            for v in verdicts
+            if v.error is None
+        ]
+
+    async def retry(self, job_id: str) -> Submitted:
+        """See `Transport`."""
+        return Submitted(*await self.host.service.retry(job_id))
+
+    async def changes(self, job_ids: Sequence[str]) -> list[Change]:
+        """See `Transport`."""
+        states = await self._read("states", tuple(job_ids))
+        return [Change(job_id, JobState(state), node) for job_id, state, node in states]
+
+    async def value(self, job_id: str) -> Value | None:
+        """See `Transport`."""
+        found: dict[str, Value] = await self._read("values", [job_id])
+        return found.get(job_id)
+
+    async def failure(self, job_id: str) -> Failure | None:
+        """See `Transport`."""
+        found: dict[str, bytes] = await self._read("failures", [job_id])
+        return msgspec.json.decode(found[job_id], type=Failure) if job_id in found else None
+
+    async def output(self, job_id: str) -> str:
+        """See `Transport`."""
+        text: str = await self._read("output", job_id)
+        return text
+
+    async def job_columns(self, which: JobFilter) -> Columns:
+        """See `Transport`."""
+        return Columns(JOB_COLUMNS, await self._read("job_rows", which))
+
+    async def attempt_columns(self) -> Columns:
+        """See `Transport`."""
+        return Columns(ATTEMPT_COLUMNS, await self._read("attempt_rows"))
+
+    async def nodes(self) -> list[NodeRow]:
+        """See `Transport`."""
+        return node_rows(self.host.service)
+
+    async def counts(self) -> tuple[dict[str, int], float]:
+        """See `Transport`."""
+        service = self.host.service
+        return {str(s): service.board.counts[s] for s in JobState}, service.started_at
+
+    async def sweeps(self) -> dict[str, int]:
+        """See `Transport`."""
+        return dict(await self._read("sweeps"))
+
+    async def put_blob(self, data: bytes) -> str:
+        """See `Transport`."""
+        return await self.loop.run_in_executor(None, self.host.service.blobs.put, data)
+
+    async def get_blob(self, sha256: str) -> bytes:
+        """See `Transport`."""
+        return await self.loop.run_in_executor(None, self.host.service.blobs.read, sha256)
+
+    async def _read(self, verb: str, *args: Any) -> Any:
+        service = self.host.service
+        return await service.read(getattr(service.store, verb), *args)
+
+    def close(self) -> None:
+        """See `Transport`."""
+        self.host.stop()
+
+
+def _change_of(event: e.Event) -> Change | None:
+    if isinstance(event, e.JobClosed):
+        return Change(event.job_id, event.state, event.node_id, event.value, event.failure)
+    if isinstance(event, e.JobLeased):
+        return Change(event.job_id, JobState.ASSIGNED, event.node_id)
+    if isinstance(event, e.JobRequeued):
+        return Change(event.job_id, JobState.PENDING)
+    return None

@@ -1,0 +1,201 @@
+"""``launch`` and ``connect``: how a fleet comes into a notebook."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from nexapod import errors
+from nexapod.client.connection import Connection
+from nexapod.client.fleet import Fleet
+from nexapod.client.in_process import InProcess
+from nexapod.client.local_nodes import LocalNodes
+from nexapod.client.remote import Remote
+from nexapod.coordinator.files import FleetFiles
+from nexapod.coordinator.host import Host
+from nexapod.coordinator.lock import is_locked
+from nexapod.coordinator.options import HostOptions
+
+_running: dict[tuple[int, Path], Fleet] = {}
+
+
+def launch(
+    name: str = "default",
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    local_nodes: int = 0,
+    database: str | os.PathLike[str] | None = None,
+    token: str | None = None,
+    open: bool = False,
+    detached: bool = False,
+    insecure: bool = False,
+) -> Fleet:
+    """Start the coordinator `name` in this process, or return the one that runs.
+
+    It runs on a thread and an event loop of its own, so cells and nodes do not get in each
+    other's way. Everything is on disk: after a restart of the kernel the same call goes on with
+    the same jobs, results and nodes.
+
+    Parameters
+    ----------
+    name
+        The fleet's name.
+    host, port
+        Where to listen. A busy port moves to the next free one and says so.
+    local_nodes
+        How many nodes to run on this machine.
+    database
+        The database file; by default one per name in the user's data folder.
+    token
+        The secret; by default made at the first launch and kept in a file only you can read.
+    open
+        No token at all; loopback only.
+    detached
+        Run the coordinator as a process of its own that outlives this kernel. For kernels that
+        hold the interpreter for long in C code, which would starve a thread.
+    insecure
+        Allow plain HTTP beyond this machine, on a network you trust.
+
+    Raises
+    ------
+    AlreadyRunning
+        When another process runs this fleet; says which.
+    Invalid
+        When the options are unsafe or cannot work.
+    """
+    path = None if database is None else os.fspath(database)
+    options = HostOptions(name, host, port, path, token, open, insecure)
+    options.check()
+    if local_nodes < 0:
+        raise errors.Invalid("local_nodes is 0 or more")
+    files = FleetFiles(name, path)
+    key = (os.getpid(), files.database)
+    fleet = _running.get(key)
+    if fleet is None or not _is_running(fleet):
+        fleet = _detached(options, files) if detached else _in_process(options, files)
+        _running[key] = fleet
+        for note in fleet.notes:
+            print(note)
+    missing = local_nodes - len(fleet.local_nodes)
+    if missing > 0:
+        fleet.start_nodes(missing)
+    return fleet
+
+
+def _is_running(fleet: Fleet) -> bool:
+    transport = fleet._link.transport
+    if isinstance(transport, InProcess):
+        return transport.host.is_running
+    return not transport.loop.is_closed()
+
+
+def _in_process(options: HostOptions, files: FleetFiles) -> Fleet:
+    host = Host(options)
+    local = LocalNodes(files.nodes, host.url, host.token)
+    fleet = Fleet(options.name, Connection(InProcess(host)), local, None, host.notes)
+    atexit.register(_at_exit, local)
+    return fleet
+
+
+def _at_exit(local: LocalNodes) -> None:
+    """A script's nodes end with it. A kernel's stay a while: it may be restarting, and whatever
+    they compute is worth keeping; without a coordinator and work they end by themselves."""
+    if "ipykernel" not in sys.modules:
+        local.stop()
+
+
+def _detached(options: HostOptions, files: FleetFiles) -> Fleet:
+    """Connect to the coordinator that runs, or start one."""
+    if not is_locked(files.lock):
+        _spawn(options, files)
+    url, pid = _wait_until_up(files)
+    transport = Remote(url, None if options.open else files.token())
+    local = LocalNodes(files.nodes, url, transport.token)
+
+    def stop() -> None:
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(pid)
+            process.terminate()
+            process.wait(30)
+
+    return Fleet(options.name, Connection(transport), local, stop)
+
+
+def _spawn(options: HostOptions, files: FleetFiles) -> None:
+    command = [
+        sys.executable, "-m", "nexapod", "serve", "--name", options.name, "--host", options.host,
+        "--port", str(options.port), "--database", str(files.database),
+    ]  # fmt: skip
+    command += ["--open"] * options.open + ["--insecure"] * options.insecure
+    if not options.open:
+        files.token(options.token)  # on file, so that it is in no process's arguments
+    environment = {k: v for k, v in os.environ.items() if k != "NEXAPOD_TOKEN"}
+    with files.beside(".log").open("ab") as log:
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            start_new_session=True,
+        )
+
+
+def _wait_until_up(files: FleetFiles, timeout_s: float = 30.0) -> tuple[str, int]:
+    give_up_s = time.monotonic() + timeout_s
+    while time.monotonic() < give_up_s:
+        run = files.read_run()
+        if run is not None and is_locked(files.lock) and psutil.pid_exists(run.pid):
+            with contextlib.suppress(errors.NexapodError):
+                _probe(run.url)
+                return run.url, run.pid
+        time.sleep(0.05)
+    raise errors.Unreachable(
+        f"the detached coordinator did not come up within {timeout_s:g} s; "
+        f"its log is {files.beside('.log')}"
+    )
+
+
+def _probe(url: str) -> None:
+    import urllib.error
+    import urllib.request
+
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=5) as response:
+            response.read()
+    except (urllib.error.URLError, OSError) as error:
+        raise errors.Unreachable(str(error)) from None
+
+
+def connect(url: str, token: str | None = None) -> Fleet:
+    """A fleet whose coordinator runs elsewhere.
+
+    Parameters
+    ----------
+    url
+        Where it listens: ``http://host:port``.
+    token
+        The fleet's token; ``NEXAPOD_TOKEN`` in the environment works too.
+
+    Raises
+    ------
+    Unreachable
+        When no coordinator answers there.
+    Unauthorized
+        When the token is not the fleet's.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise errors.Invalid("a coordinator's url begins with http:// or https://")
+    if token is None:
+        token = os.environ.get("NEXAPOD_TOKEN")
+    transport: Any = Remote(url, token)
+    return Fleet(url.partition("://")[2].rstrip("/"), Connection(transport))

@@ -1,0 +1,213 @@
+"""Nodes on this machine: processes of their own that outlive a kernel restart.
+
+A node keeps its name, so a fleet that is launched again finds those that still run and starts
+only the missing ones. One that dies is started anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import msgspec
+import psutil
+
+#: A local node that finds no coordinator for so long, and has nothing to do, ends.
+GIVE_UP_S = 120.0
+#: Restarts of one node within the window before it is left alone.
+RESTARTS = 5
+RESTART_WINDOW_S = 60.0
+
+
+class PidFile(msgspec.Struct, frozen=True):
+    """Which process a node is; the creation time tells it from a later one with the same pid."""
+
+    pid: int
+    created_at: float
+    slots: int
+
+
+class LocalNode:
+    """One node on this machine.
+
+    Attributes
+    ----------
+    name
+        Its id on the fleet.
+    slots
+        How many jobs it runs at once.
+    """
+
+    def __init__(self, name: str, slots: int, folder: Path, url: str, token: str | None) -> None:
+        self.name = name
+        self.slots = slots
+        self.log = folder / f"{name}.log"
+        self._folder = folder
+        self._pidfile = folder / f"{name}.pid"
+        self._url = url
+        self._token = token
+        self._process: psutil.Process | None = self._find()
+        self._child: subprocess.Popen[bytes] | None = None
+        self.wanted = True
+        self.starts: list[float] = []
+
+    def __repr__(self) -> str:
+        state = f"pid {self.pid}" if self.is_alive() else "not running"
+        return f"<LocalNode {self.name}, {self.slots} slots, {state}>"
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, None when it does not run."""
+        return self._process.pid if self._process is not None else None
+
+    def _find(self) -> psutil.Process | None:
+        """The process that an earlier launch started, if it still runs."""
+        try:
+            known = msgspec.json.decode(self._pidfile.read_bytes(), type=PidFile)
+            process = psutil.Process(known.pid)
+            same = abs(process.create_time() - known.created_at) < 1.0
+        except (OSError, msgspec.MsgspecError, psutil.Error):
+            return None
+        if not same or known.slots != self.slots:
+            return None
+        return process
+
+    def start(self) -> None:
+        """Start it, unless it runs."""
+        self.wanted = True
+        if self.is_alive():
+            return
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        environment = dict(os.environ)
+        environment.pop("NEXAPOD_TOKEN", None)
+        if self._token is not None:
+            environment["NEXAPOD_TOKEN"] = self._token
+        # Several nodes share this machine: each should compute with as many threads as it has slots.
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+            environment.setdefault(name, "1")
+        command = [
+            sys.executable, "-m", "nexapod", "node", self._url, "--name", self.name,
+            "--slots", str(self.slots), "--scratch", str(self._folder / self.name),
+            "--give-up-s", str(GIVE_UP_S),
+        ]  # fmt: skip
+        with self.log.open("ab") as log:
+            self._child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                start_new_session=True,  # an interrupt of the kernel is not meant for nodes
+            )
+        self.starts.append(time.monotonic())
+        self._process = psutil.Process(self._child.pid)
+        pidfile = PidFile(self._child.pid, self._process.create_time(), self.slots)
+        self._pidfile.write_bytes(msgspec.json.encode(pidfile))
+
+    def is_alive(self) -> bool:
+        """Whether its process runs."""
+        if self._child is not None and self._child.poll() is not None:
+            self._child = self._process = None
+        if self._process is None:
+            return False
+        with contextlib.suppress(psutil.Error):
+            if self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE:
+                return True
+        self._process = None
+        return False
+
+    def kill(self) -> None:
+        """Kill it at once (SIGKILL), as a power cut would. It is started anew."""
+        self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+
+    def terminate(self) -> None:
+        """Ask it to drain and end (SIGTERM); a second time hurries it. It stays ended."""
+        self.wanted = False
+        self._signal(signal.SIGTERM)
+
+    def _signal(self, number: int) -> None:
+        if self.is_alive() and self._process is not None:
+            with contextlib.suppress(psutil.Error):
+                self._process.send_signal(number)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether it ended within `timeout_s`."""
+        give_up_s = time.monotonic() + timeout_s
+        while self.is_alive():
+            if time.monotonic() > give_up_s:
+                return False
+            time.sleep(0.02)
+        with contextlib.suppress(OSError):
+            if not self.wanted:
+                self._pidfile.unlink()
+        return True
+
+
+class LocalNodes:
+    """The local nodes of a fleet, and the thread that starts a dead one anew."""
+
+    def __init__(self, folder: Path, url: str, token: str | None) -> None:
+        self._folder = folder
+        self._url = url
+        self._token = token
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._watcher: threading.Thread | None = None
+        self.nodes: list[LocalNode] = []
+
+    def add(self, count: int, slots: int) -> list[LocalNode]:
+        """Have `count` more nodes of `slots` slots each."""
+        with self._lock:
+            fresh = []
+            for _ in range(count):
+                name = f"local-{len(self.nodes) + 1}"
+                node = LocalNode(name, slots, self._folder, self._url, self._token)
+                node.start()
+                self.nodes.append(node)
+                fresh.append(node)
+            if self._watcher is None and self.nodes:
+                self._watcher = threading.Thread(
+                    target=self._watch, name="nexapod-local-nodes", daemon=True
+                )
+                self._watcher.start()
+        return fresh
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.25):
+            with self._lock:
+                for node in self.nodes:
+                    if node.wanted and not node.is_alive() and _may_restart(node):
+                        with contextlib.suppress(OSError):
+                            node.start()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """End them all: running jobs are given back, and the processes are gone when this returns."""
+        self._stop.set()
+        with self._lock:
+            for node in self.nodes:
+                node.terminate()
+            give_up_s = time.monotonic() + timeout_s
+            hurried = False
+            while any(node.is_alive() for node in self.nodes) and time.monotonic() < give_up_s:
+                if not hurried and time.monotonic() > give_up_s - timeout_s + 0.5:
+                    hurried = True
+                    for node in self.nodes:
+                        node.terminate()
+                time.sleep(0.05)
+            for node in self.nodes:
+                if not node.wait(0.0):
+                    node.kill()
+                    node.wait(5.0)
+
+
+def _may_restart(node: LocalNode) -> bool:
+    now_s = time.monotonic()
+    node.starts = [at for at in node.starts if now_s - at < RESTART_WINDOW_S]
+    return len(node.starts) < RESTARTS
+

@@ -1,0 +1,307 @@
+"""The transport to a coordinator elsewhere, over HTTP: an aiohttp session on a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import random
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+import aiohttp
+import msgspec
+
+from nexapod import errors
+from nexapod.client.transport import Change, Columns, Listener
+from nexapod.core.records import Failure, Value
+from nexapod.core.states import JobState
+from nexapod.store.base import JobFilter
+from nexapod.wire import codec
+from nexapod.wire import messages as m
+
+T = TypeVar("T")
+
+_ERRORS: dict[str, type[errors.NexapodError]] = {
+    kind.code: kind
+    for kind in (
+        errors.BadRequest, errors.Unauthorized, errors.Forbidden, errors.NotFound,
+        errors.MethodNotAllowed, errors.Conflict, errors.LeaseLost, errors.Gone, errors.TooLarge,
+        errors.UnsupportedMedia, errors.Misdirected, errors.Invalid, errors.Busy,
+        errors.Unavailable, errors.StorageFull,
+    )
+}  # fmt: skip
+
+#: How long a change is repeated before it is given up as unknown.
+PATIENCE_S = 60.0
+
+
+class Remote:
+    """See `Transport`.
+
+    Parameters
+    ----------
+    url
+        Where the coordinator listens.
+    token
+        The fleet's token; None for an open coordinator.
+
+    Raises
+    ------
+    Unreachable
+        When nothing answers there.
+    Unauthorized
+        When the token is not the fleet's.
+    """
+
+    is_local = False
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self.url = url.rstrip("/")
+        self.token = token
+        self._loop = asyncio.new_event_loop()
+        self._session: aiohttp.ClientSession
+        self._thread = threading.Thread(target=self._run, name="nexapod-client", daemon=True)
+        self._thread.start()
+        try:
+            self.post(self._begin()).result()
+        except BaseException:
+            self.close()
+            raise
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+        self._loop.close()
+
+    async def _begin(self) -> None:
+        headers = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
+        self._session = aiohttp.ClientSession(
+            headers=headers, timeout=aiohttp.ClientTimeout(total=120, sock_connect=10)
+        )
+        await self._ask("GET", "/status", patience_s=0.0)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """See `Transport`."""
+        return self._loop
+
+    def post(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """See `Transport`."""
+        if self._loop.is_closed():
+            work.close()
+            raise errors.Unavailable("this connection was closed; call nexapod.connect again")
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    # ── one request ──────────────────────────────────────────────────────────────────────────────
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        message: Any = None,
+        *,
+        accept: str = codec.JSON,
+        patience_s: float = PATIENCE_S,
+        **options: Any,
+    ) -> bytes:
+        """One request, repeated while a repeat can help: every request may be (see the protocol)."""
+        headers = {"Accept": accept}
+        if message is not None:
+            headers["Content-Type"] = codec.MSGPACK
+            options["data"] = codec.encode(message, codec.MSGPACK)
+        give_up_s = self._loop.time() + patience_s
+        delay_s = 0.1
+        while True:
+            try:
+                async with self._session.request(
+                    method, self.url + path, headers=headers, **options
+                ) as response:
+                    body = await response.read()
+                    if response.status < 400:
+                        return body
+                    error: errors.NexapodError = _error_of(response, body)
+            except (aiohttp.ClientError, TimeoutError, ConnectionError) as caught:
+                error = errors.Unreachable(
+                    f"no coordinator answers at {self.url} "
+                    f"({type(caught).__name__}); is it running, and is the address right?"
+                )
+            if not error.retryable or self._loop.time() + delay_s > give_up_s:
+                raise error
+            await asyncio.sleep(delay_s * random.uniform(0.5, 1.0))
+            delay_s = min(5.0, delay_s * 2)
+
+    # ── the verbs ────────────────────────────────────────────────────────────────────────────────
+
+    async def submit(self, jobs: Sequence[m.NewJob]) -> list[m.Submitted]:
+        """See `Transport`. Our job ids make a repeat harmless."""
+        made: list[m.Submitted] = []
+        for start in range(0, len(jobs), 1000):
+            body = await self._ask("POST", "/jobs", list(jobs[start : start + 1000]))
+            made += msgspec.msgpack.decode(body, type=list[m.Submitted])
+        return made
+
+    async def cancel(self, job_ids: Sequence[str]) -> list[m.Cancelled]:
+        """See `Transport`."""
+        body = await self._ask("POST", "/jobs/cancel", m.JobIds(list(job_ids)))
+        return msgspec.msgpack.decode(body, type=list[m.Cancelled])
+
+    async def retry(self, job_id: str) -> m.Submitted:
+        """See `Transport`."""
+        body = await self._ask("POST", f"/jobs/{job_id}/retry")
+        return msgspec.json.decode(body, type=m.Submitted)
+
+    async def changes(self, job_ids: Sequence[str]) -> list[Change]:
+        """See `Transport`."""
+        found: list[Change] = []
+        for start in range(0, len(job_ids), 10_000):
+            ids = list(job_ids[start : start + 10_000])
+            body = await self._ask("POST", "/jobs/states", m.JobIds(ids))
+            for row in msgspec.msgpack.decode(body, type=list[m.JobPatch]):
+                found.append(Change(row.job_id, JobState(row.status), row.assigned_to))
+        return found
+
+    async def value(self, job_id: str) -> Value | None:
+        """See `Transport`."""
+        try:
+            body = await self._ask("GET", f"/jobs/{job_id}/result")
+        except errors.NotFound:
+            return None
+        return msgspec.msgpack.decode(body, type=Value)
+
+    async def _detail(self, job_id: str) -> dict[str, Any]:
+        detail: dict[str, Any] = msgspec.json.decode(await self._ask("GET", f"/jobs/{job_id}"))
+        return detail
+
+    async def failure(self, job_id: str) -> Failure | None:
+        """See `Transport`."""
+        error = (await self._detail(job_id))["error"]
+        return None if error is None else msgspec.convert(error, Failure)
+
+    async def output(self, job_id: str) -> str:
+        """See `Transport`."""
+        return str((await self._detail(job_id))["output"])
+
+    async def job_columns(self, which: JobFilter) -> Columns:
+        """See `Transport`."""
+        query = {"cursor": str(which.after_seq), "limit": str(which.limit)}
+        if which.status:
+            query["status"] = ",".join(which.status)
+        if which.sweep is not None:
+            query["sweep"] = which.sweep
+        body = await self._ask("GET", "/jobs", accept=codec.MSGPACK, params=query)
+        return msgspec.msgpack.decode(body, type=Columns)
+
+    async def attempt_columns(self) -> Columns:
+        """See `Transport`."""
+        body = await self._ask("GET", "/attempts", accept=codec.MSGPACK)
+        return msgspec.msgpack.decode(body, type=Columns)
+
+    async def nodes(self) -> list[m.NodeRow]:
+        """See `Transport`."""
+        return msgspec.json.decode(await self._ask("GET", "/nodes"), type=list[m.NodeRow])
+
+    async def counts(self) -> tuple[dict[str, int], float]:
+        """See `Transport`."""
+        status = msgspec.json.decode(await self._ask("GET", "/status"), type=m.Status)
+        return status.jobs, status.started_at
+
+    async def sweeps(self) -> dict[str, int]:
+        """See `Transport`."""
+        body = await self._ask("GET", "/sweeps")
+        return {row.name: row.jobs for row in msgspec.json.decode(body, type=list[m.SweepRow])}
+
+    async def put_blob(self, data: bytes) -> str:
+        """See `Transport`."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        await self._ask("PUT", f"/blobs/{sha256}", data=data)
+        return sha256
+
+    async def get_blob(self, sha256: str) -> bytes:
+        """See `Transport`."""
+        return await self._ask("GET", f"/blobs/{sha256}")
+
+    # ── the feed ─────────────────────────────────────────────────────────────────────────────────
+
+    def listen(self, listener: Listener, pending: Callable[[], list[str]]) -> None:
+        """See `Transport`."""
+
+        async def begin() -> None:
+            self._listening = asyncio.create_task(self._listen(listener, pending))
+
+        self.post(begin()).result()
+
+    async def _listen(self, listener: Listener, pending: Callable[[], list[str]]) -> None:
+        """Follow ``/events``; come back where it broke off."""
+        last_id = ""
+        delay_s = 0.1
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=45)
+        while True:
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError, ConnectionError,
+                                     errors.NexapodError, ValueError):  # fmt: skip
+                headers = {"Last-Event-ID": last_id} if last_id else {}
+                async with self._session.get(
+                    f"{self.url}/events", headers=headers, timeout=timeout, read_bufsize=2**24
+                ) as response:
+                    response.raise_for_status()
+                    event = ""
+                    async for line in _lines(response.content):
+                        delay_s = 0.1
+                        name, _, text = line.partition(": ")
+                        if name == "id":
+                            last_id = text
+                        elif name == "event":
+                            event = text
+                        elif name == "data" and event == "jobs":
+                            patches = msgspec.json.decode(text, type=list[m.JobPatch])
+                            listener([
+                                Change(p.job_id, JobState(p.status), p.assigned_to)
+                                for p in patches
+                            ])  # fmt: skip
+                        elif name == "data" and event == "reset":
+                            listener(await self.changes(pending()))
+            await asyncio.sleep(delay_s * random.uniform(0.5, 1.0))
+            delay_s = min(10.0, delay_s * 2)
+
+    def close(self) -> None:
+        """See `Transport`."""
+        if self._loop.is_closed() or not self._thread.is_alive():
+            return
+
+        async def end() -> None:
+            for waiting in asyncio.all_tasks() - {asyncio.current_task()}:
+                waiting.cancel()
+            if hasattr(self, "_session"):
+                await self._session.close()
+            await asyncio.sleep(0)
+            self._loop.call_soon(self._loop.stop)
+
+        asyncio.run_coroutine_threadsafe(end(), self._loop)
+        if threading.current_thread() is not self._thread:
+            self._thread.join(10.0)
+
+
+async def _lines(content: aiohttp.StreamReader) -> Any:
+    """Lines of any length: one patch of many jobs is a long one."""
+    rest = b""
+    async for piece in content.iter_any():
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            yield line.decode()
+
+
+def _error_of(response: aiohttp.ClientResponse, body: bytes) -> errors.NexapodError:
+    decode = (
+        msgspec.msgpack.decode if response.content_type == codec.MSGPACK else msgspec.json.decode
+    )
+    try:
+        told = decode(body, type=m.ErrorReply).error
+    except msgspec.MsgspecError:
+        return errors.Unreachable(
+            f"something other than a nexapod coordinator answers at {response.url.origin()} "
+            f"(HTTP {response.status})"
+        )
+    kind = _ERRORS.get(told.code, errors.NexapodError)
+    return kind(told.message, **told.details)

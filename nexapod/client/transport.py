@@ -1,0 +1,110 @@
+"""How a fleet reaches its coordinator. One suite tests both ways: in process and over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from nexapod.core.records import Failure, Value
+from nexapod.core.states import JobState
+from nexapod.store.base import JobFilter
+from nexapod.wire.messages import Cancelled, NewJob, NodeRow, Submitted
+
+T = TypeVar("T")
+
+
+class Change(msgspec.Struct, frozen=True, gc=False):
+    """A job is somewhere else now. `value` and `failure` come along where that is free."""
+
+    job_id: str
+    state: JobState
+    node_id: str | None = None
+    value: Value | None = None
+    failure: Failure | None = None
+
+
+class Columns(msgspec.Struct, frozen=True):
+    """Rows and the names of their cells."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+    def by_name(self) -> dict[str, list[Any]]:
+        """One list per column."""
+        cells: list[Any] = list(zip(*self.rows, strict=True)) if self.rows else []
+        return {
+            name: list(cells[at]) if cells else [] for at, name in enumerate(self.columns)
+        }  # fmt: skip
+
+
+Listener = Callable[[Sequence[Change]], None]
+
+
+class Transport(Protocol):
+    """The verbs, as coroutines for `loop`; `run` starts one from any other thread."""
+
+    url: str
+    token: str | None
+    is_local: bool
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop its coroutines run on."""
+
+    def post(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Start `work` on the loop."""
+
+    def listen(self, listener: Listener, pending: Callable[[], list[str]]) -> None:
+        """Tell `listener`, on the loop, of every change from now on.
+
+        After a gap in what is heard, the jobs that `pending` names are asked about one and all.
+        """
+
+    async def submit(self, jobs: Sequence[NewJob]) -> list[Submitted]:
+        """Submit, all or none; on disk when this returns."""
+
+    async def cancel(self, job_ids: Sequence[str]) -> list[Cancelled]:
+        """Cancel; unknown jobs are left out of the answer."""
+
+    async def retry(self, job_id: str) -> Submitted:
+        """Submit a finished job again, as a new one."""
+
+    async def changes(self, job_ids: Sequence[str]) -> list[Change]:
+        """Where these jobs are now; unknown ones are left out."""
+
+    async def value(self, job_id: str) -> Value | None:
+        """The result, None when there is none."""
+
+    async def failure(self, job_id: str) -> Failure | None:
+        """Why the job failed."""
+
+    async def output(self, job_id: str) -> str:
+        """The last lines the job wrote."""
+
+    async def job_columns(self, which: JobFilter) -> Columns:
+        """One page of jobs."""
+
+    async def attempt_columns(self) -> Columns:
+        """All attempts."""
+
+    async def nodes(self) -> list[NodeRow]:
+        """All nodes."""
+
+    async def counts(self) -> tuple[dict[str, int], float]:
+        """Jobs by state, and since when (Unix seconds) the coordinator runs."""
+
+    async def sweeps(self) -> dict[str, int]:
+        """Jobs by sweep, oldest sweep first."""
+
+    async def put_blob(self, data: bytes) -> str:
+        """Store bytes under their sha256, which is returned."""
+
+    async def get_blob(self, sha256: str) -> bytes:
+        """Stored bytes."""
+
+    def close(self) -> None:
+        """Let go."""

@@ -1,0 +1,143 @@
+"""Cancelling, losing, giving back and draining."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from nexapod.core.states import AttemptEnd
+from tests.unit.node import jobs
+from tests.unit.node.doubles import CoordinatorDouble, Node, Site
+from tests.unit.node.test_isolation import is_gone
+
+
+async def written(path: Path) -> list[int]:
+    def read() -> str:
+        return path.read_text() if path.exists() else ""
+
+    await CoordinatorDouble().until(read)
+    return [int(part) for part in read().split()]
+
+
+def test_a_cancel_kills_the_whole_family_within_moments(tmp_path):
+    async def main():
+        fleet = CoordinatorDouble()
+        async with Site(fleet) as site, Node(site.url, tmp_path / "n"):
+            job = fleet.submit(jobs.starts_family_and_waits, str(tmp_path / "pids"))
+            await fleet.wake()
+            family = await written(tmp_path / "pids")
+            began = time.monotonic()
+            await fleet.cancel(job)
+            report = await fleet.report(job)
+            assert time.monotonic() - began < 1.5
+            assert (report.end, report.value, report.failure) == (AttemptEnd.CANCELLED, None, None)
+            assert len(family) == 3
+            assert all(is_gone(pid) for pid in family)
+            assert await fleet.result(fleet.submit(jobs.add, 1, 1)) == 2
+
+    asyncio.run(main())
+
+
+def test_a_job_that_ignores_sigterm_is_killed_two_seconds_later(tmp_path):
+    async def main():
+        fleet = CoordinatorDouble()
+        async with Site(fleet) as site, Node(site.url, tmp_path / "n"):
+            job = fleet.submit(jobs.ignores_sigterm_and_waits, str(tmp_path / "pid"))
+            await fleet.wake()
+            (pid,) = await written(tmp_path / "pid")
+            await fleet.cancel(job)
+            report = await fleet.report(job)
+            assert report.end is AttemptEnd.CANCELLED
+            assert is_gone(pid)
+
+    asyncio.run(main())
+
+
+def test_a_lost_lease_is_ended_and_nobody_is_told(tmp_path):
+    async def main():
+        fleet = CoordinatorDouble()
+        async with Site(fleet) as site, Node(site.url, tmp_path / "n"):
+            job = fleet.submit(jobs.starts_family_and_waits, str(tmp_path / "pids"))
+            await fleet.wake()
+            family = await written(tmp_path / "pids")
+            fleet.lost.add(job)
+            await fleet.wake()
+            assert await fleet.result(fleet.submit(jobs.add, 1, 1)) == 2
+            assert all(is_gone(pid) for pid in family)
+            assert job not in fleet.reports
+
+    asyncio.run(main())
+
+
+def test_what_waits_behind_a_long_job_is_given_back(tmp_path):
+    async def main():
+        fleet = CoordinatorDouble()
+        async with Site(fleet) as site, Node(site.url, tmp_path):
+            for _ in range(5):  # the node learns that calls are short, and asks for many
+                await fleet.result(fleet.submit(jobs.sleep, 0))
+                await fleet.result(fleet.submit(jobs.add, 1, 1))
+            await fleet.until(lambda: fleet.asked[-1] > 20)
+            long = fleet.submit(jobs.sleep, 2.5, "done")
+            others = [fleet.submit(jobs.add, i) for i in range(10)]
+            await fleet.wake()
+            await fleet.until(lambda: all(other in fleet.reports for other in others), 2.2)
+            ends = {fleet.reports[other].end for other in others}
+            assert ends == {AttemptEnd.RELEASED}
+            assert long not in fleet.reports
+            assert await fleet.result(long) == "done"
+
+    asyncio.run(main())
+
+
+def test_short_jobs_pushed_into_a_process_that_dies_run_in_the_next(tmp_path):
+    async def main():
+        fleet = CoordinatorDouble()
+        async with Site(fleet) as site, Node(site.url, tmp_path):
+            for _ in range(5):
+                await fleet.result(fleet.submit(jobs.exits_hard_unless_zero, 0))
+            await fleet.until(lambda: fleet.asked[-1] > 20)
+            codes = [0] * 10 + [9] + [0] * 10
+            calls = [(fleet.submit(jobs.exits_hard_unless_zero, code), code) for code in codes]
+            for job, code in calls:
+                report = await fleet.report(job)
+                assert (report.failure.exit_code if report.failure else 0) == code
+
+    asyncio.run(main())
+
+
+def test_a_drain_finishes_what_runs_and_gives_back_the_rest(tmp_path):
+    async def main():
+        fleet = CoordinatorDouble()
+        async with Site(fleet) as site, Node(site.url, tmp_path) as node:
+            for _ in range(5):
+                await fleet.result(fleet.submit(jobs.sleep, 0))
+            await fleet.until(lambda: fleet.asked[-1] > 20)
+            running = fleet.submit(jobs.sleep, 0.6, "finished")
+            queued = [fleet.submit(jobs.sleep, 0.6) for _ in range(5)]
+            await fleet.wake()
+            await fleet.until(lambda: node.agent.pool.waiting)
+            node.agent.stop()
+            assert await node.ended() == 0
+            assert fleet.left[0].release == ()
+            assert fleet.open(fleet.reports[running].value) == "finished"
+            assert {fleet.reports[job].end for job in queued} == {AttemptEnd.RELEASED}
+
+    asyncio.run(main())
+
+
+def test_a_second_signal_ends_what_runs_and_gives_it_back(tmp_path):
+    async def main():
+        fleet = CoordinatorDouble()
+        async with Site(fleet) as site, Node(site.url, tmp_path) as node:
+            job = fleet.submit(jobs.sleep, 60)
+            await fleet.wake()
+            await fleet.until(node.agent.pool.busy)
+            began = time.monotonic()
+            node.agent.stop()
+            node.agent.stop()
+            assert await node.ended() == 0
+            assert time.monotonic() - began < 4
+            assert fleet.reports[job].end is AttemptEnd.RELEASED
+
+    asyncio.run(main())
