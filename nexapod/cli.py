@@ -94,7 +94,7 @@ def node(url: str, verbose: bool, **given: Any) -> None:
 @click.option("--watch", is_flag=True, help="Refresh until interrupted.")
 def status(url: str, token: str | None, watch: bool) -> None:
     """Show nodes and jobs in the terminal."""
-    from nexapod.views.terminal import show_status
+    from nexapod.views.console import show_status
 
     show_status(url, token, watch=watch)
 

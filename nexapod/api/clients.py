@@ -99,7 +99,10 @@ async def jobs(request: Request, body: None) -> web.StreamResponse:
     fields = tuple(filter(None, (request.text("fields") or "").split(",")))
     if not set(fields) <= set(ROW_FIELDS):
         raise errors.Invalid(f"'fields' is one or more of {', '.join(ROW_FIELDS)}")
-    which = JobFilter(status, request.text("sweep"), None, cursor, _PAGE)
+    newest = bool(request.number("newest", 0, 0, 1))
+    if newest and limit is None:
+        raise errors.Invalid("'newest' goes with 'limit'")
+    which = JobFilter(status, request.text("sweep"), None, cursor, _PAGE, newest)
     if request.wants(MSGPACK):
         return await _columns(request, which, int(limit or _COLUMN_PAGE))
     return await _stream(request, which, None if limit is None else int(limit), fields)

@@ -189,6 +189,8 @@ class Remote:
         query = {"cursor": str(which.after_seq), "limit": str(which.limit)}
         if which.status:
             query["status"] = ",".join(which.status)
+        if which.newest:
+            query["newest"] = "1"
         if which.sweep is not None:
             query["sweep"] = which.sweep
         body = await self._ask("GET", "/jobs", accept=codec.MSGPACK, params=query)

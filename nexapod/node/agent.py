@@ -147,9 +147,7 @@ class Agent:
         idle: asyncio.Future[Any] = asyncio.create_task(self._give_up())
         drain: asyncio.Future[Any] = asyncio.create_task(self._draining.wait())
         try:
-            await asyncio.wait(
-                {*running, poll, idle, drain}, return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait({*running, poll, idle, drain}, return_when=asyncio.FIRST_COMPLETED)
             for part in (*running, poll):
                 if part.done():
                     part.result()  # a bug: let it be seen

@@ -149,4 +149,3 @@ class Blobs:
         for _, path, size in sorted(found):
             self._disk[path.name] = size
         self._make_room()
-

@@ -39,9 +39,7 @@ def _all_devices() -> list[tuple[str, Gpu]]:
         handle = pynvml.nvmlDeviceGetHandleByIndex(index)
         name = _text(pynvml.nvmlDeviceGetName(handle))
         memory_bytes = int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
-        found.append(
-            (_text(pynvml.nvmlDeviceGetUUID(handle)), Gpu(str(index), name, memory_bytes))
-        )
+        found.append((_text(pynvml.nvmlDeviceGetUUID(handle)), Gpu(str(index), name, memory_bytes)))
     return found
 
 

@@ -58,7 +58,9 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
         """Raise `Invalid` with one sentence when the options cannot work."""
         parts = urlsplit(self.url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise Invalid(f"{self.url!r} is not a coordinator's URL; it looks like http://host:8000")
+            raise Invalid(
+                f"{self.url!r} is not a coordinator's URL; it looks like http://host:8000"
+            )
         if not is_id(self.name):
             raise Invalid(f"{self.name!r} cannot name a node: use letters, digits, '.', '_', '-'")
         if not 1 <= self.slots <= 4096:

@@ -61,9 +61,7 @@ class Reporter:
             asyncio.get_running_loop().call_soon(self._write)
         self._fresh.append((job_id, epoch, report))
 
-    def add_large(
-        self, job_id: str, epoch: int, report: bytes, sha256: str, size: int
-    ) -> None:
+    def add_large(self, job_id: str, epoch: int, report: bytes, sha256: str, size: int) -> None:
         """Report once the result, a blob on this disk, is stored by the coordinator."""
         upload = asyncio.create_task(self._upload(job_id, epoch, report, sha256, size))
         self._uploads[job_id, epoch] = sha256
@@ -105,9 +103,7 @@ class Reporter:
         self._spool.add(fresh)
         self._news.set()
 
-    async def _upload(
-        self, job_id: str, epoch: int, report: bytes, sha256: str, size: int
-    ) -> None:
+    async def _upload(self, job_id: str, epoch: int, report: bytes, sha256: str, size: int) -> None:
         try:
             await self._link.put_blob(sha256, self._blobs.directory / sha256, size)
         except NexapodError as error:
@@ -126,9 +122,7 @@ class Reporter:
         await self._registration.wait()
         raws = [msgspec.Raw(self._spool.frame(item)) for item in items]
         try:
-            reply = await self._link.results(
-                msgspec.msgpack.encode(_Results(self._node_id, raws))
-            )
+            reply = await self._link.results(msgspec.msgpack.encode(_Results(self._node_id, raws)))
         except NotFound as error:
             if error.details.get("action") != "register":
                 await self._refused(items, error)

@@ -44,13 +44,14 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 class JobFilter(msgspec.Struct, frozen=True):
-    """Which jobs `job_rows` gives, in order of `seq`, those after `after_seq` first."""
+    """Which jobs `job_rows` gives: those after `after_seq` in order of `seq`, or `newest` first."""
 
     status: tuple[str, ...] = ()
     sweep: str | None = None
     job_ids: tuple[str, ...] | None = None
     after_seq: int = 0
     limit: int = 1000
+    newest: bool = False
 
 
 class Store(Protocol):

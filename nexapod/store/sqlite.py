@@ -263,7 +263,7 @@ class SqliteStore:
         return self._db.execute(
             "SELECT seq, id, state, node, kind, name, sweep, params, epoch, priority, created_at, "
             f"started_at, finished_at, run_s, error FROM jobs WHERE {' AND '.join(conditions)} "
-            "ORDER BY seq LIMIT ?",
+            f"ORDER BY seq {'DESC' if which.newest else 'ASC'} LIMIT ?",
             [*cells, which.limit],
         ).fetchall()
 

@@ -64,7 +64,7 @@ ROUTES: tuple[Route, ...] = (
           m.Leave, m.Left, writes=True),
     Route("nodes", "GET", "/nodes", "client", "All nodes.", None, list[m.NodeRow]),
     Route("jobs", "GET", "/jobs", "client", "All jobs, streamed.", None, list[m.JobRow],
-          query=("status", "sweep", "limit", "cursor", "fields")),
+          query=("status", "sweep", "limit", "cursor", "fields", "newest")),
     Route("submit", "POST", "/jobs", "client", "Submit one job, or a list: all or nothing.",
           m.NewJob | list[m.NewJob], (m.Submitted, list[m.Submitted]), limit_bytes=64 * MIB,
           writes=True, headers=("Idempotency-Key",)),

@@ -263,7 +263,7 @@ class Pool:
             if (
                 runner is not None and not runner.is_retired and runner.devices is None
                 and slot.backlog_s < _AHEAD_S and len(runner.sent) < _AHEAD_COUNT
-                and slot.holder is not None and slot.holder.is_light
+                and slot.holder is not None and slot.holder.is_light and not slot.is_slow
                 and (best is None or slot.backlog_s < best.backlog_s)
             ):  # fmt: skip
                 best = slot
@@ -295,6 +295,7 @@ class Pool:
         if slot is not None:
             self._call_back(slot)
             slot.runner = None
+            slot.is_slow = False
             self._settle(slot)
 
     def _call_back(self, slot: Slot) -> None:
@@ -326,6 +327,7 @@ class Pool:
         slot = self._by_runner.get(runner)
         if slot is not None:
             slot.backlog_s -= attempt.expected_s
+            slot.is_slow = False
             self._settle(slot)
         self._estimates.learn(attempt.estimate, run_s)
         if attempt.intent in ("cancel", "lost"):
@@ -350,9 +352,7 @@ class Pool:
         elif victim is not None:
             run_s = (time.monotonic_ns() - started_ns) / 1e9
             assert runner.exit_code is not None
-            report = verdict(
-                attempt, runner.exit_code, run_s, runner.output(), attempt.peak_bytes
-            )
+            report = verdict(attempt, runner.exit_code, run_s, runner.output(), attempt.peak_bytes)
             self._listener.ended(attempt, report)
         self._detach(runner)
         for attempt in runner.sent.values():  # ended on purpose before they started
@@ -427,7 +427,8 @@ class Pool:
                 continue
             attempt, started_ns = running
             elapsed_s = (now_ns - started_ns) / 1e9
-            if elapsed_s > SHORT_S and len(runner.sent) > 1:
+            if elapsed_s > SHORT_S and not slot.is_slow:
+                slot.is_slow = True
                 self._call_back(slot)
             if measure:
                 runner.clean()

@@ -9,12 +9,13 @@ from nexapod.node.engines.process import RunnerProcess
 class Slot:
     """A place where one attempt runs at a time; short ones may queue in its runner's pipe."""
 
-    __slots__ = ("backlog_s", "holder", "index", "runner")
+    __slots__ = ("backlog_s", "holder", "index", "is_slow", "runner")
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.runner: RunnerProcess | None = None
         self.holder: Attempt | None = None  # whose reservation of resources the slot carries
+        self.is_slow = False  # what runs takes longer than calls that may have others behind them
         self.backlog_s = 0.0  # estimated work that was sent and is not done
 
     @property

@@ -74,7 +74,7 @@ class Traces:
         self._output = output
         self._memory = memory
         self._output_id = _identity(output)
-        self._cwd = os.getcwd()  # noqa: PTH109 (a string, asked for after each job)
+        self._cwd = os.getcwd()
         self._environment = dict(os.environ)
         self._path = list(sys.path)
         self._umask = os.umask(0o022)
@@ -148,7 +148,7 @@ class Traces:
 
     def _restore_process(self) -> str:
         try:
-            if os.getcwd() != self._cwd:  # noqa: PTH109
+            if os.getcwd() != self._cwd:
                 os.chdir(self._cwd)
         except OSError:
             try:

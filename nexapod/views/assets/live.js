@@ -95,7 +95,7 @@ function render({ model, el }) {
   let ask = null;
   const send = (content, button) => {
     const id = crypto.randomUUID ? crypto.randomUUID() : String(Math.random());
-    const late = () => button && say("Queued until the cell that is running ends", true);
+    const late = () => button && say("Queued until the cell ends", true);
     waiting.set(id, { button, timer: setTimeout(late, WAIT_MS) });
     ask.send({ ...content, id });
   };

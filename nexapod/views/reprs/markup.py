@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
@@ -10,7 +11,9 @@ from typing import Any, NamedTuple
 from nexapod.views.human import clip, count, number, plural
 from nexapod.views.theme import STATE_ORDER, colour_of, label_of
 
-CSS: str = files("nexapod.views").joinpath("assets/style.css").read_text(encoding="utf-8")
+_SHEET = files("nexapod.views").joinpath("assets/style.css").read_text(encoding="utf-8")
+#: Without comments and line breaks, because every saved output carries a copy.
+CSS: str = re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", _SHEET, flags=re.DOTALL)).strip()
 STYLE = f"<style>{CSS}</style>"
 
 #: States whose share of a bar is drawn pale: nothing has happened there yet.

@@ -85,7 +85,7 @@ class CoordinatorDouble:
 
     async def until(self, met: Callable[[], Any], limit_s: float = 20.0) -> None:
         async with asyncio.timeout(limit_s):
-            while not met():  # noqa: ASYNC110 (anything may be asked for)
+            while not met():
                 await asyncio.sleep(0.005)
 
     async def report(self, job_id: str, limit_s: float = 20.0) -> Any:
@@ -244,7 +244,7 @@ class Site:
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
         await site.start()
-        found = int(site._server.sockets[0].getsockname()[1])  # type: ignore[union-attr]
+        found = int(self._runner.addresses[0][1])
         self.url = f"http://127.0.0.1:{found}"
         return found
 

@@ -159,7 +159,7 @@ def looks_around():
     print("looked")
     return {
         "pid": os.getpid(),
-        "cwd": os.getcwd(),  # noqa: PTH109
+        "cwd": os.getcwd(),
         "umask": old,
         "litter": os.environ.get("LITTER"),
         "home": os.environ.get("HOME"),
