@@ -26,8 +26,13 @@ def cli() -> None:
 @click.option("--host", default="127.0.0.1", help="The address to listen on.")
 @click.option("--port", default=8000, help="The port; a busy one moves to the next free one.")
 @click.option("--database", default=None, help="The database file.  [default: per user, by name]")
-@click.option("--token", envvar="NEXAPOD_TOKEN", default=None, show_default=False,
-              help="The secret.  [default: the fleet's own, made at its first start]")
+@click.option(
+    "--token",
+    envvar="NEXAPOD_TOKEN",
+    default=None,
+    show_default=False,
+    help="The secret.  [default: the fleet's own, made at its first start]",
+)
 @click.option("--open", "open_", is_flag=True, help="No token; loopback only.")
 @click.option("--insecure", is_flag=True, help="Plain HTTP beyond loopback, on a trusted network.")
 def serve(**given: Any) -> None:
@@ -63,19 +68,39 @@ def serve(**given: Any) -> None:
 
 @cli.command()
 @click.argument("url")
-@click.option("--token", envvar="NEXAPOD_TOKEN", default=None, show_default=False,
-              help="The fleet's token; NEXAPOD_TOKEN works too.")
+@click.option(
+    "--token",
+    envvar="NEXAPOD_TOKEN",
+    default=None,
+    show_default=False,
+    help="The fleet's token; NEXAPOD_TOKEN works too.",
+)
 @click.option("--slots", default=1, type=click.IntRange(1, 4096), help="Jobs to run at once.")
 @click.option("--name", default=None, help="The node's id.  [default: this machine's name]")
-@click.option("--runner", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help="A Python file with run(data), for data jobs.")
-@click.option("--weights", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help="A file whose sha256 jobs may require; run() finds it in NEXAPOD_WEIGHTS.")
+@click.option(
+    "--runner",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A Python file with run(data), for data jobs.",
+)
+@click.option(
+    "--weights",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file whose sha256 jobs may require; run() finds it in NEXAPOD_WEIGHTS.",
+)
 @click.option("--tag", "tags", multiple=True, help="A tag that jobs may require; repeatable.")
-@click.option("--scratch", type=click.Path(file_okay=False, path_type=Path), default=None,
-              help="The folder for spool and job output.  [default: per user, by name]")
-@click.option("--give-up-s", type=float, default=None, show_default=False,
-              help="End when idle and no coordinator has answered for so long.  [default: never]")
+@click.option(
+    "--scratch",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="The folder for spool and job output.  [default: per user, by name]",
+)
+@click.option(
+    "--give-up-s",
+    type=float,
+    default=None,
+    show_default=False,
+    help="End when idle and no coordinator has answered for so long.  [default: never]",
+)
 @click.option("--verbose", is_flag=True, help="One line per job, however short.")
 def node(url: str, verbose: bool, **given: Any) -> None:
     """Run a node: it dials out to URL, asks for jobs and runs them."""
@@ -89,8 +114,13 @@ def node(url: str, verbose: bool, **given: Any) -> None:
 
 @cli.command()
 @click.argument("url")
-@click.option("--token", envvar="NEXAPOD_TOKEN", default=None, show_default=False,
-              help="The fleet's token; NEXAPOD_TOKEN works too.")
+@click.option(
+    "--token",
+    envvar="NEXAPOD_TOKEN",
+    default=None,
+    show_default=False,
+    help="The fleet's token; NEXAPOD_TOKEN works too.",
+)
 @click.option("--watch", is_flag=True, help="Refresh until interrupted.")
 def status(url: str, token: str | None, watch: bool) -> None:
     """Show nodes and jobs in the terminal."""

@@ -141,7 +141,6 @@ def run(path: Path, console: Console) -> nbformat.NotebookNode:
         notebook,
         km=kernel,
         timeout=CELL_TIMEOUT_S,
-        store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_start=started,
         on_cell_executed=executed,
@@ -150,6 +149,7 @@ def run(path: Path, console: Console) -> nbformat.NotebookNode:
     with sockets, display.bars:
         client.execute()
     freeze_widgets(notebook, client.widget_state)
+    notebook.metadata.pop("widgets", None)
     draw_figures(notebook)
     return notebook
 

@@ -96,7 +96,9 @@ class _Connection(RequestHandler):
         """The answer for what never reached a handler."""
         if status >= 500:
             logger.error("a request failed outside its handler", exc_info=exc)
-            error: errors.NexapodError = errors.Unavailable("the coordinator failed on this request")
+            error: errors.NexapodError = errors.Unavailable(
+                "the coordinator failed on this request"
+            )
         else:
             error = errors.BadRequest("this is not a well-formed HTTP request")
         response = refusal(error)
@@ -108,7 +110,7 @@ class HttpServer(web.Server):
     """An aiohttp low-level server: no router, since `wire.routes` is the router."""
 
     def __init__(self, api: Api) -> None:
-        super().__init__(api, handler_cancellation=True, access_log=None)  # type: ignore[arg-type]
+        super().__init__(api, handler_cancellation=True, access_log=None)
 
     def __call__(self) -> RequestHandler:
         """One connection."""

@@ -34,9 +34,7 @@ async def register(request: Request, body: m.Register) -> web.Response:
         body.node_id, profile, capacity_of(message), body.boot_id, time.time(), request.peer
     )
     lost = await request.service.execute(c.Register(record, body.holding, LEASE_S))
-    return answer(
-        m.Registered("registered", body.node_id, LEASE_S, lost), request.content_type
-    )
+    return answer(m.Registered("registered", body.node_id, LEASE_S, lost), request.content_type)
 
 
 async def job(request: Request, body: None) -> web.Response:
@@ -128,9 +126,18 @@ async def _with_payloads(
         spec, demand = job.spec, job.spec.demand
         jobs.append(
             m.Leased(
-                job.id, job.epoch, demand.kind, spec.name, payload.data, payload.blob,
-                demand.cpus, demand.memory_bytes, demand.gpus, spec.timeout_s, mine,
-            )  # fmt: skip
+                job.id,
+                job.epoch,
+                demand.kind,
+                spec.name,
+                payload.data,
+                payload.blob,
+                demand.cpus,
+                demand.memory_bytes,
+                demand.gpus,
+                spec.timeout_s,
+                mine,
+            )
         )
     if back:
         await service.report(node_id, back)
@@ -140,9 +147,7 @@ async def _with_payloads(
 async def heartbeat(request: Request, body: m.Heartbeat) -> web.Response:
     """``POST /heartbeat``"""
     leases = tuple((held.job_id, held.epoch, held.elapsed_s) for held in body.leases)
-    reply = await request.service.heartbeat(
-        c.Renew(body.node_id, leases, LEASE_S), body.wait_s
-    )
+    reply = await request.service.heartbeat(c.Renew(body.node_id, leases, LEASE_S), body.wait_s)
     statuses = [m.LeaseStatus(job_id, epoch, status) for job_id, epoch, status in reply]  # type: ignore[arg-type]
     return answer(m.HeartbeatReply(LEASE_S, statuses), request.content_type)
 
@@ -159,8 +164,7 @@ async def results(request: Request, body: m.Results) -> web.Response:
             refused[at] = m.ReportStatus(report.job_id, error.code, error.message)
     verdicts = iter(await request.service.report(body.node_id, good) if good else ())
     statuses = [
-        refused[at] if at in refused else _status(next(verdicts))
-        for at in range(len(body.reports))
+        refused[at] if at in refused else _status(next(verdicts)) for at in range(len(body.reports))
     ]
     return answer(m.ResultsReply(statuses), request.content_type)
 
@@ -196,5 +200,3 @@ async def leave(request: Request, body: m.Leave) -> web.Response:
     return answer(
         m.Left("draining" if busy else "left", body.node_id, released), request.content_type
     )
-
-

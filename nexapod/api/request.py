@@ -62,9 +62,7 @@ class Request:
             raise errors.Invalid(f"'{name}' is given more than once")
         return values[0] if values else None
 
-    def number(
-        self, name: str, otherwise: float | None, least: float, most: float
-    ) -> float | None:
+    def number(self, name: str, otherwise: float | None, least: float, most: float) -> float | None:
         """A query parameter that is a number within bounds.
 
         Raises

@@ -20,7 +20,7 @@ def _result(value: Value | None) -> msgspec.Raw:
         return NULL
     if value.format == "json" and value.data is not None:
         return msgspec.Raw(value.data)
-    described = {"format": value.format, "size": value.size}
+    described: dict[str, str | int] = {"format": value.format, "size": value.size}
     if value.blob is not None:
         described["blob"] = value.blob
     return msgspec.Raw(msgspec.json.encode(described))

@@ -36,7 +36,9 @@ def ship(connection: Connection, fn: Callable[..., Any]) -> Shipped:
         When `fn` cannot be called or pickled.
     """
     if not callable(fn):
-        raise TypeError(f"a job is a function and its arguments; {type(fn).__name__} is no function")
+        raise TypeError(
+            f"a job is a function and its arguments; {type(fn).__name__} is no function"
+        )
     name = getattr(fn, "__name__", None) or type(getattr(fn, "func", fn)).__name__
     inner = getattr(fn, "func", None)
     if inner is not None and not hasattr(fn, "__name__"):
@@ -75,7 +77,9 @@ def seal_call(
     except errors.NexapodError:
         raise
     except Exception as error:
-        raise TypeError(f"an argument of {function.name} cannot be sent to a node: {error}") from error
+        raise TypeError(
+            f"an argument of {function.name} cannot be sent to a node: {error}"
+        ) from error
     call = msgspec.msgpack.encode(sealed.Call(function.sha256, arguments, PYTHON))
     fields: dict[str, Any] = {"kind": "function", "python": PYTHON, "after": tuple(needed)}
     if len(call) > INLINE_BYTES:

@@ -84,7 +84,7 @@ def launch(
         fleet = _detached(options, files) if detached else _in_process(options, files)
         _running[key] = fleet
         for note in fleet.notes:
-            print(note)
+            print(note)  # noqa: T201  # said once, in the cell that launched it
     missing = local_nodes - len(fleet.local_nodes)
     if missing > 0:
         fleet.start_nodes(missing)
@@ -107,8 +107,11 @@ def _in_process(options: HostOptions, files: FleetFiles) -> Fleet:
 
 
 def _at_exit(local: LocalNodes) -> None:
-    """A script's nodes end with it. A kernel's stay a while: it may be restarting, and whatever
-    they compute is worth keeping; without a coordinator and work they end by themselves."""
+    """End a script's nodes with it.
+
+    A kernel's stay a while: it may be restarting, and whatever they compute is worth keeping.
+    Without a coordinator and work they end by themselves.
+    """
     if "ipykernel" not in sys.modules:
         local.stop()
 

@@ -88,7 +88,7 @@ class LocalNode:
         environment.pop("NEXAPOD_TOKEN", None)
         if self._token is not None:
             environment["NEXAPOD_TOKEN"] = self._token
-        # Several nodes share this machine: each should compute with as many threads as it has slots.
+        # Several nodes share this machine: one thread per job, unless the user says otherwise.
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
             environment.setdefault(name, "1")
         command = [
@@ -187,7 +187,7 @@ class LocalNodes:
                             node.start()
 
     def stop(self, timeout_s: float = 10.0) -> None:
-        """End them all: running jobs are given back, and the processes are gone when this returns."""
+        """End them all: running jobs are given back; the processes are gone on return."""
         self._stop.set()
         with self._lock:
             for node in self.nodes:
@@ -210,4 +210,3 @@ def _may_restart(node: LocalNode) -> bool:
     now_s = time.monotonic()
     node.starts = [at for at in node.starts if now_s - at < RESTART_WINDOW_S]
     return len(node.starts) < RESTARTS
-

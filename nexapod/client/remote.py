@@ -1,4 +1,4 @@
-"""The transport to a coordinator elsewhere, over HTTP: an aiohttp session on a thread of its own."""
+"""The transport to a coordinator elsewhere: an aiohttp session on a thread of its own."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Remote:
         patience_s: float = PATIENCE_S,
         **options: Any,
     ) -> bytes:
-        """One request, repeated while a repeat can help: every request may be (see the protocol)."""
+        """One request, repeated while that can help: every request may be, see the protocol."""
         headers = {"Accept": accept}
         if message is not None:
             headers["Content-Type"] = codec.MSGPACK

@@ -164,7 +164,9 @@ class Sweeps(Mapping[str, Sweep]):
         return find_sweep(self._link, name)
 
     def __repr__(self) -> str:
-        return f"<Sweeps {', '.join(f'{k} ({n} jobs)' for k, n in self._names().items()) or 'none'}>"
+        return (
+            f"<Sweeps {', '.join(f'{k} ({n} jobs)' for k, n in self._names().items()) or 'none'}>"
+        )
 
 
 def pages(connection: Connection, which: JobFilter) -> Iterator[Any]:
@@ -199,11 +201,10 @@ def find_sweep(connection: Connection, name: str) -> Sweep:
             future = JobFuture(connection, job_id, label, _params(params))
             future.submitted_at = created_at
             future._on = node
-            key = msgspec.json.encode(future.params, order="sorted").decode()
-            # A retry is listed after the job it replaces and takes its place.
-            place = key if key in futures and states[key] in ("failed", "cancelled") else key
-            if key in futures and states[key] not in ("failed", "cancelled"):
-                place = f"{key}#{job_id}"
+            place = msgspec.json.encode(future.params, order="sorted").decode()
+            # A retry is listed after the job it replaces, and takes its place.
+            if place in futures and states[place] not in ("failed", "cancelled"):
+                place = f"{place}#{job_id}"
             futures[place], states[place] = future, status
             started_at = min(started_at, created_at)
     if not futures:
@@ -285,18 +286,19 @@ def wait_for(
                 left_s = None if give_up_s is None else give_up_s - time.monotonic()
                 if left_s is not None and left_s <= 0:
                     raise TimeoutError(
-                        f"{len(open_)} of {len(futures)} jobs have not ended after {timeout_s:g} s; "
-                        "they go on"
+                        f"{len(open_)} of {len(futures)} jobs have not ended after "
+                        f"{timeout_s:g} s; they go on"
                     )
-                done, open_ = concurrent.futures.wait(
+                concurrent.futures.wait(
                     open_,
                     timeout=0.25 if left_s is None else min(0.25, left_s),
                     return_when=concurrent.futures.FIRST_COMPLETED,
                 )
-                del done
+                open_ = {future for future in open_ if not future.done()}
             _update(bar, futures, open_)
         except KeyboardInterrupt:
-            print(f"Stopped waiting; {len(open_)} jobs go on. Call .cancel() to stop them.")
+            going_on = f"Stopped waiting; {len(open_)} jobs go on. Call .cancel() to stop them."
+            print(going_on)  # noqa: T201  # in the cell that was interrupted
             raise
 
 
@@ -323,5 +325,3 @@ def _bar(total: int, label: str, show: bool | None) -> Iterator[Any]:
 
 def _result_or_none(future: JobFuture) -> Any:
     return future.result() if future._place is JobState.COMPLETED else None
-
-

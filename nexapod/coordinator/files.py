@@ -105,8 +105,10 @@ class FleetFiles:
                     path.chmod(0o600)
                     return found
             wanted = new_secret()
-        elif not (wanted.isascii() and wanted.isprintable() and wanted.strip() == wanted and wanted):
-            raise errors.Invalid("a token is printable ASCII without spaces around it")
+        elif not (
+            wanted.isascii() and wanted.isprintable() and wanted.strip() == wanted and wanted
+        ):
+            raise errors.Invalid("a token is printable ASCII without spaces")
         _write_private(path, wanted + "\n")
         return wanted
 

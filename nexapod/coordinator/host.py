@@ -89,8 +89,10 @@ class Host:
         atexit.register(self.stop)
 
     def _bind(self) -> socket.socket:
-        """The wanted port, else the next free one; the port of the last run comes first, so that
-        nodes which still look for it there find it."""
+        """Listen on the wanted port, else on the next free one.
+
+        The port of the last run comes first: nodes still look for the coordinator there.
+        """
         wanted = self.options.port
         last = self.files.read_run()
         ports = [wanted]
@@ -188,8 +190,11 @@ class Host:
                 self._stopped.wait(30.0)
 
     def _forked(self) -> None:
-        """In a forked child: let go of the port and of every connection, so that when the parent
-        dies the port is refused and nodes notice, instead of waiting for a child that is deaf."""
+        """In a forked child: let go of the port and of every connection.
+
+        When the parent dies the port is refused then, and nodes notice, instead of waiting for a
+        child that is deaf.
+        """
         self._lock.release()
         handles = [self._socket.fileno()]
         for connection in self._server.connections if self._server else ():
@@ -229,7 +234,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
-    """uvloop where it exists: under a busy kernel it answers several times sooner."""
+    """Uvloop where it exists: under a busy kernel it answers several times sooner."""
     try:
         import uvloop
     except ImportError:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 from pathlib import Path
+from typing import Any
 
 from nexapod import errors
 
-try:
-    import fcntl
-except ImportError:  # Windows: SQLite's own exclusive lock is the only one
-    fcntl = None  # type: ignore[assignment]
+# On Windows SQLite's own exclusive lock is the only one.
+fcntl: Any = importlib.import_module("fcntl") if os.name == "posix" else None
 
 
 class DatabaseLock:

@@ -207,7 +207,9 @@ class Board:
         job = self.jobs[event.job_id]
         self._move(job.state, JobState.ASSIGNED)
         if event.epoch != job.epoch + 1 or not job.queued:
-            raise AssertionError(f"epoch {event.epoch} of {event.job_id} does not follow {job.epoch}")
+            raise AssertionError(
+                f"epoch {event.epoch} of {event.job_id} does not follow {job.epoch}"
+            )
         self.queue.discard(job)
         job.epoch = event.epoch
         self._hold(
@@ -371,9 +373,7 @@ class Board:
             f"{count} waiting {'job' if count == 1 else 'jobs'}: {reason}"
             for reason, count in reasons.most_common(3)
         )
-        running = sum(
-            1 for job in node.leases.values() if job.lease and job.lease.elapsed_s >= 0
-        )
+        running = sum(1 for job in node.leases.values() if job.lease and job.lease.elapsed_s >= 0)
         slots = node.capacity.slots
         return NodeView(
             node.record,
@@ -404,7 +404,9 @@ class Board:
                 continue
             waiting += job.queued
             places = job.queued + (job.waits_on is not None) + (id(job) in delayed)
-            assert places == 1, f"{job_id} waits in {places} places: it would never be run, or twice"
+            assert places == 1, (
+                f"{job_id} waits in {places} places: it would never be run, or twice"
+            )
             if job.waits_on is not None:
                 assert job.waits_on, f"{job_id} waits on nothing"
                 assert all(job in self.dependants[d] for d in job.waits_on)

@@ -149,9 +149,7 @@ def _known(
     return None
 
 
-def _same(
-    order: c.Order, submission: bytes, job_id: str, state: JobState
-) -> tuple[str, JobState]:
+def _same(order: c.Order, submission: bytes, job_id: str, state: JobState) -> tuple[str, JobState]:
     if order.submission != submission:
         what = "key" if order.key is not None else "job_id"
         raise errors.Conflict(
@@ -252,9 +250,15 @@ def _acquire(board: Board, command: c.Acquire, now: Instant) -> Decision:
         epoch = job.epoch + 1
         events.append(
             e.JobLeased(
-                job.spec.id, job.spec.seq, epoch, command.node_id, now.at, lease_s,
-                now.mono_s + lease_s, command.request_id,
-            )  # fmt: skip
+                job.spec.id,
+                job.spec.seq,
+                epoch,
+                command.node_id,
+                now.at,
+                lease_s,
+                now.mono_s + lease_s,
+                command.request_id,
+            )
         )
         jobs.append(_handed(job, epoch))
     return Decision(events, Grant(jobs, lease_s), wait=bool(jobs))
@@ -321,9 +325,7 @@ def _renew(board: Board, command: c.Renew, now: Instant) -> Decision:
             continue
         timeout_s = job.spec.timeout_s
         if timeout_s is not None and elapsed_s > timeout_s + TIMEOUT_GRACE_S:
-            failure = Failure(
-                type="timeout", message=f"ran longer than timeout_s={timeout_s:g}"
-            )
+            failure = Failure(type="timeout", message=f"ran longer than timeout_s={timeout_s:g}")
             events += _attempt_failed(board, job, failure, now, run_s=elapsed_s)
             reply.append((job_id, epoch, "cancel"))
             continue
@@ -429,9 +431,7 @@ def _one_report(
     )
 
 
-def _repeat(
-    closed: ClosedJob | None, node_id: str, report: AttemptReport, digest: bytes
-) -> None:
+def _repeat(closed: ClosedJob | None, node_id: str, report: AttemptReport, digest: bytes) -> None:
     """Let a repeat of what is recorded pass; refuse everything else about a finished job."""
     if closed is None:
         raise errors.NotFound("there is no job with this id")
@@ -559,7 +559,8 @@ def _backoff_s(job: Job) -> float:
     The spread comes from the job's id: the core draws no random numbers.
     """
     spread = zlib.crc32(f"{job.spec.id}/{job.epoch}".encode()) / 2**32
-    return min(BACKOFF_MOST_S, BACKOFF_FIRST_S * 2**job.failures) * (0.5 + spread / 2)
+    delay_s: float = min(BACKOFF_MOST_S, BACKOFF_FIRST_S * 2**job.failures)
+    return delay_s * (0.5 + spread / 2)
 
 
 def _lost(board: Board, job: Job, now: Instant, why: str) -> list[e.Event]:
@@ -603,13 +604,16 @@ def _cancel(board: Board, command: c.Cancel, now: Instant) -> Decision:
             events.append(_end(job, AttemptEnd.CANCELLED, now, tell_node=True))
         events.append(
             e.JobClosed(
-                job_id, job.spec.seq, JobState.CANCELLED, job.epoch, now.at, node_id,
+                job_id,
+                job.spec.seq,
+                JobState.CANCELLED,
+                job.epoch,
+                now.at,
+                node_id,
                 sweep=job.spec.sweep,
-            )  # fmt: skip
+            )
         )
-        events += [
-            event for event in _cascade(board, job_id, now) if event.job_id not in wanted
-        ]
+        events += [event for event in _cascade(board, job_id, now) if event.job_id not in wanted]
         reply.append(Verdict(job_id, JobState.CANCELLED, job.state, node_id))
     return Decision(_once(events), reply)
 

@@ -43,11 +43,22 @@ class Rows:
         spec, order = event.spec, event.order
         self.queued.append(
             (
-                spec.seq, spec.id, spec.demand.kind, spec.name, spec.sweep, order.params.decode(),
-                _json_text(spec.demand), spec.priority, spec.retries, spec.timeout_s, spec.key,
-                _encode(order.after).decode() if order.after else "[]", spec.retry_of,
-                order.submission, spec.created_at,
-            )  # fmt: skip
+                spec.seq,
+                spec.id,
+                spec.demand.kind,
+                spec.name,
+                spec.sweep,
+                order.params.decode(),
+                _json_text(spec.demand),
+                spec.priority,
+                spec.retries,
+                spec.timeout_s,
+                spec.key,
+                _encode(order.after).decode() if order.after else "[]",
+                spec.retry_of,
+                order.submission,
+                spec.created_at,
+            )
         )
         self.payloads.append((spec.seq, order.payload, order.blob))
 
@@ -62,10 +73,15 @@ class Rows:
     def _end(self, event: e.AttemptEnded) -> None:
         self.ended.append(
             (
-                event.seq, event.epoch, event.end.value, event.at, event.run_s,
+                event.seq,
+                event.epoch,
+                event.end.value,
+                event.at,
+                event.run_s,
                 event.peak_memory_bytes,
-                _encode(event.failure).decode() if event.failure else None, event.output or None,
-            )  # fmt: skip
+                _encode(event.failure).decode() if event.failure else None,
+                event.output or None,
+            )
         )
         self.tallies[f"node:{event.end}:{event.node_id}"] += 1
 
@@ -80,7 +96,15 @@ class Rows:
     def _close(self, event: e.JobClosed) -> None:
         failure = _encode(event.failure).decode() if event.failure else None
         self.closed.append(
-            (event.seq, event.state.value, event.epoch, event.node_id, event.at, event.run_s, failure)
+            (
+                event.seq,
+                event.state.value,
+                event.epoch,
+                event.node_id,
+                event.at,
+                event.run_s,
+                failure,
+            )
         )
         self.tallies[f"state:{event.state}"] += 1
         if event.value is not None:
@@ -116,5 +140,3 @@ _FOLD: dict[type[e.Event], Any] = {
     e.JobClosed: Rows._close,
     e.NodeRegistered: Rows._register,
 }
-
-

@@ -43,7 +43,9 @@ _encode = msgspec.json.encode
 def _queries() -> dict[str, str]:
     text = (Path(__file__).parent / "queries.sql").read_text()
     parts = re.split(r"^-- name: (\w+).*\n", text, flags=re.MULTILINE)[1:]
-    return {name: sql.strip().rstrip(";") for name, sql in zip(parts[::2], parts[1::2], strict=True)}
+    return {
+        name: sql.strip().rstrip(";") for name, sql in zip(parts[::2], parts[1::2], strict=True)
+    }
 
 
 @functools.lru_cache(maxsize=512)
@@ -151,7 +153,7 @@ class SqliteStore:
             # After a failed write or fsync nobody knows what reached the disk: never go on.
             self.close()
             raise errors.Unavailable(
-                f"the coordinator cannot write its database ({error}); it has stopped taking changes"
+                f"the coordinator cannot write its database ({error}) and takes no more changes"
             ) from error
 
     def _write(self, name: str, values: Sequence[tuple[Any, ...]]) -> None:
@@ -179,9 +181,15 @@ class SqliteStore:
             )  # fmt: skip
             jobs.append(
                 OpenJob(
-                    spec, epoch, node if state == "assigned" else None, failures,
-                    _strings(lost_on), _strings(after), submission, not_before,
-                )  # fmt: skip
+                    spec,
+                    epoch,
+                    node if state == "assigned" else None,
+                    failures,
+                    _strings(lost_on),
+                    _strings(after),
+                    submission,
+                    not_before,
+                )
             )
             if request_id is not None:
                 requests[job_id] = request_id
@@ -217,7 +225,7 @@ class SqliteStore:
 
     def states(self, job_ids: Sequence[str]) -> list[tuple[str, str, str | None]]:
         """See `Store.states`."""
-        return self._run("states", _encode(job_ids).decode())  # type: ignore[return-value]
+        return self._run("states", _encode(job_ids).decode())
 
     def order(self, job_id: str) -> Order | None:
         """See `Store.order`."""
@@ -274,7 +282,8 @@ class SqliteStore:
         self._check_open()
         return self._db.execute(
             "SELECT j.id, a.epoch, a.node, j.name, j.sweep, j.params, a.leased_at, "
-            "coalesce(a.ended_at - a.run_s, a.leased_at), a.ended_at, coalesce(a.end, 'running'), a.run_s, a.peak_memory_bytes, a.error "
+            "coalesce(a.ended_at - a.run_s, a.leased_at), a.ended_at, "
+            "coalesce(a.end, 'running'), a.run_s, a.peak_memory_bytes, a.error "
             f"FROM attempts AS a JOIN jobs AS j ON j.seq = a.seq {only} "
             "ORDER BY a.leased_at, a.seq LIMIT 1000000",
             cells,
@@ -292,7 +301,9 @@ class SqliteStore:
 
     def _check_open(self) -> None:
         if os.getpid() != self._pid:
-            raise errors.Unavailable("this process was forked from the coordinator's; it may not write")
+            raise errors.Unavailable(
+                "this process was forked from the coordinator's; it may not write"
+            )
         if self._closed:
             raise errors.Unavailable("the coordinator's database is closed")
 

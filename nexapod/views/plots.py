@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Plots:
-    """Plotly figures of a fleet. Each is a pure function of a frame; see `nexapod.views.figures`."""
+    """Plotly figures of a fleet, each drawn from a frame; see `nexapod.views.figures`."""
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet

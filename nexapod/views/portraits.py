@@ -86,20 +86,19 @@ class Dashboard:
 def _live_of(thing: Any) -> Live:
     # Everything here holds the thing weakly: a display does not keep what it shows alive.
     if isinstance(thing, Fleet):
-        return Live(_drawn(thing, fleet_summary, reprs.fleet_html, reprs.fleet_text),
-                    _asked(thing, _fleet_rests))  # fmt: skip
+        drawn = _drawn(thing, fleet_summary, reprs.fleet_html, reprs.fleet_text)
+        return Live(drawn, _asked(thing, _fleet_rests))
     if isinstance(thing, Sweep):
+        drawn = _drawn(thing, sweep_summary, reprs.sweep_html, reprs.sweep_text)
         actions = {"cancel": _asked(thing, _cancel_sweep), "retry_failed": _asked(thing, _retry)}
-        return Live(_drawn(thing, sweep_summary, reprs.sweep_html, reprs.sweep_text),
-                    _asked(thing, _sweep_rests), actions)  # fmt: skip
+        return Live(drawn, _asked(thing, _sweep_rests), actions)
     if isinstance(thing, JobFuture):
-        return Live(_drawn(thing, future_summary, reprs.future_html, reprs.future_text),
-                    _asked(thing, JobFuture.done), {"cancel": _asked(thing, _cancel_job)})  # fmt: skip
-    return Live(
-        _drawn(thing, _invitation, reprs.invitation_html, reprs.invitation_text),
-        lambda: True,
-        static=_drawn(thing, _masked, reprs.invitation_html, reprs.invitation_text),
-    )
+        drawn = _drawn(thing, future_summary, reprs.future_html, reprs.future_text)
+        actions = {"cancel": _asked(thing, _cancel_job)}
+        return Live(drawn, _asked(thing, JobFuture.done), actions)
+    drawn = _drawn(thing, _invitation, reprs.invitation_html, reprs.invitation_text)
+    static = _drawn(thing, _masked, reprs.invitation_html, reprs.invitation_text)
+    return Live(drawn, lambda: True, static=static)
 
 
 def _drawn(
@@ -269,8 +268,10 @@ def _table(futures: list[JobFuture]) -> tuple[tuple[str, ...], tuple[SweepRow, .
 
 
 def _shown_result(future: JobFuture) -> dict[str, Any]:
-    """The result's columns. Looking at a sweep is asking for its results, as `frame` is; but
-    a large one is not fetched for a table."""
+    """The columns that a result becomes, as far as it may be opened for a table.
+
+    Looking at a sweep is asking for its results, as `frame` is; but a large one is not fetched.
+    """
     if future._place is not JobState.COMPLETED:
         return {}
     value = future._value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import deque
 
@@ -54,7 +55,7 @@ class Pulse:
             return ()
         now_s, width_s = self._samples[-1][0], SPAN_S / BINS
         edges = [self._at(now_s - SPAN_S + width_s * i) for i in range(BINS + 1)]
-        return tuple((b - a) / width_s for a, b in zip(edges, edges[1:], strict=False))
+        return tuple((b - a) / width_s for a, b in itertools.pairwise(edges))
 
     def eta_s(self, left: int) -> float | None:
         """Seconds until `left` more have ended, at the present rate."""

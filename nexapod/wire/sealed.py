@@ -36,7 +36,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True):
     python: str
 
 
-class _Pickler(cloudpickle.Pickler):
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
     """Leaves futures as references and remembers which."""
 
     def __init__(self, file: io.BytesIO, keep: Callable[[pickle.PickleBuffer], Any]) -> None:
@@ -145,7 +145,8 @@ def unseal(frame: bytes | memoryview, inputs: Mapping[str, Any] | None = None) -
 
 def pickle_function(fn: Callable[..., Any]) -> bytes:
     """The function's bytes: by reference for an installed module, else by value."""
-    return cloudpickle.dumps(fn, protocol=5)
+    data: bytes = cloudpickle.dumps(fn, protocol=5)
+    return data
 
 
 def is_stable(fn: Any) -> bool:

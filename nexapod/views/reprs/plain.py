@@ -30,7 +30,7 @@ def bar_line(counts: Mapping[str, int]) -> str:
     whole = ended * WIDTH // total
     bad = min(whole, -(-failed * WIDTH // total)) if failed else 0
     busy = min(WIDTH - whole, -(-counts.get("assigned", 0) * WIDTH // total))
-    return "█" * (whole - bad) + "╳" * bad + "▒" * busy + "░" * (WIDTH - whole - busy)
+    return "█" * (whole - bad) + "x" * bad + "▒" * busy + "░" * (WIDTH - whole - busy)
 
 
 def rows(header: Sequence[str], cells: Sequence[Sequence[str]], width: int = 24) -> list[str]:

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from typing import Any
 
 import plotly.graph_objects as go
 import pytest
-from tests.unit.views.builders import attempts, fleet_frame
 
 from nexapod.views import figures
 from nexapod.views.figures.throughput import bin_width_s
 from nexapod.views.figures.timeline import DRAWN_BARS
 from nexapod.views.frames import attempts_frame, jobs_frame, nodes_frame
 from nexapod.views.theme import STATE_COLOURS, STATE_LABELS
+from tests.unit.views.builders import attempts, fleet_frame
 
 
 def jobs(number: int) -> Any:
@@ -42,7 +43,8 @@ FIGURES: dict[str, Any] = {
 def test_figures_validate_and_say_what_is_seen(name: str) -> None:
     figure = FIGURES[name]()
     assert type(figure) is go.Figure
-    assert go.Figure(figure.to_dict()).to_json() == figure.to_json()
+    again = go.Figure(figure.to_dict())  # validates every property
+    assert json.loads(again.to_json()) == json.loads(figure.to_json())
     assert any(letter.isdigit() for letter in figure.layout.title.text)
     assert figure.layout.template.layout.paper_bgcolor == "rgba(0,0,0,0)"
 
@@ -53,7 +55,7 @@ def test_one_state_has_one_colour_everywhere(name: str) -> None:
     named = [trace for trace in FIGURES[name]().data if trace.name]
     assert named
     for trace in named:
-        shade = trace.line.color if trace.mode == "lines" else trace.marker.color
+        shade = (trace.line if trace.yaxis == "y2" else trace.marker).color
         assert shade == words[trace.name]
 
 

@@ -5,12 +5,12 @@ from typing import Any
 import msgspec
 import pandas as pd
 import pytest
-from tests.unit.views.builders import NOW, attempts, node_row
 
 from nexapod.errors import JobFailed
 from nexapod.views.columns import ATTEMPT_ENDS, ATTEMPTS, JOB_STATES, JOBS, NODE_STATES, NODES
 from nexapod.views.frames import attempts_frame, jobs_frame, nodes_frame
 from nexapod.wire.messages import JobRow
+from tests.unit.views.builders import NOW, attempts, node_row
 
 JOB_COLUMNS: dict[str, list[Any]] = {
     "job_id": ["a", "b", "c"],
@@ -59,7 +59,7 @@ def test_index_names() -> None:
 
 
 def test_job_times_are_utc_and_durations_seconds() -> None:
-    frame = jobs_frame(JOB_COLUMNS)
+    frame: Any = jobs_frame(JOB_COLUMNS)
     assert frame.loc["a", "created_at"] == pd.Timestamp(NOW, unit="s", tz="UTC")
     assert frame.loc["a", "started_at"] - frame.loc["a", "created_at"] == pd.Timedelta("250ms")
     assert pd.isna(frame.loc["b", "started_at"])
@@ -70,7 +70,7 @@ def test_job_times_are_utc_and_durations_seconds() -> None:
 
 
 def test_job_error_is_its_sentence() -> None:
-    frame = jobs_frame(JOB_COLUMNS)
+    frame: Any = jobs_frame(JOB_COLUMNS)
     assert frame["error"].isna().tolist() == [True, True, False]
     assert frame.loc["c", "error"] == "boo"
 
@@ -91,7 +91,7 @@ def test_errors_of_any_shape(error: Any, sentence: str) -> None:
 
 
 def test_an_unknown_state_is_kept_not_dropped() -> None:
-    frame = jobs_frame({"job_id": ["a"], "status": ["validating"]})
+    frame: Any = jobs_frame({"job_id": ["a"], "status": ["validating"]})
     assert frame["status"].tolist() == ["validating"]
     assert list(frame["status"].cat.categories) == [*JOB_STATES, "validating"]
 
@@ -104,7 +104,7 @@ def test_jobs_frame_takes_the_fields_of_job_row() -> None:
 
 def test_a_hundred_thousand_jobs() -> None:
     rows = 100_000
-    frame = jobs_frame(
+    frame: Any = jobs_frame(
         {
             "job_id": [f"job-{at}" for at in range(rows)],
             "status": ["completed", "pending"] * (rows // 2),
@@ -119,7 +119,7 @@ def test_a_hundred_thousand_jobs() -> None:
 
 def test_nodes() -> None:
     odd = node_row("odd", slots=None, profile=["not", "an", "object"], unmatched=("no GPU", "old"))
-    frame = nodes_frame([node_row(), odd])
+    frame: Any = nodes_frame([node_row(), odd])
     assert frame.loc["gpu-1", "memory_gib"] == 64.0
     assert frame.loc["gpu-1", "tags"] == "lab cuda"
     assert frame.loc["gpu-1", "hashes"] == "runner=ab"
@@ -130,7 +130,7 @@ def test_nodes() -> None:
 
 
 def test_attempts() -> None:
-    frame = attempts(4)
+    frame: Any = attempts(4)
     assert frame["end"].tolist()[-1] == "running"
     assert pd.isna(frame["ended_at"].iloc[-1])
     assert frame["params"].tolist()[2] == "seed=2"

@@ -2,17 +2,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.unit.views.builders import NOW, attempts
 
 from nexapod.views.frames import attempts_frame
 from nexapod.views.lanes import lanes, merge, spans
+from tests.unit.views.builders import NOW, attempts
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_lanes_never_overlap_and_are_as_few_as_can_be(seed: int) -> None:
     dice = np.random.default_rng(seed)
     start = dice.integers(0, 50, 200).astype(float)  # whole seconds: many ties
-    end = start + dice.integers(0, 20, 200)
+    end = start + dice.integers(0, 20, 200).astype(float)
     lane = lanes(start, end)
     for own in range(int(lane.max()) + 1):
         chosen = lane == own
