@@ -20,7 +20,7 @@ from nexapod.ids import new_boot_id
 from nexapod.node import probe
 from nexapod.node.attempt import Attempt, Intent, Key
 from nexapod.node.blobs import Blobs
-from nexapod.node.chronicle import Chronicle, count
+from nexapod.node.chronicle import Chronicle, count, duration
 from nexapod.node.engines import frames
 from nexapod.node.engines.pool import Pool
 from nexapod.node.engines.process import Setting
@@ -74,7 +74,7 @@ class Agent:
             setting, options.slots, options.prefetch,
             Resources(cores, int(self._profile["memory_bytes"]), devices), Estimates(), self,
         )  # fmt: skip
-        self._intake = Intake(self._blobs, self.pool, self._reporter, self.chronicle)
+        self._intake = Intake(self._blobs, self.pool, self._reporter, self.chronicle, self.room)
         self._poller = Poller(
             options.name, self._link, self._registration, self._wanted, self._intake.take
         )
@@ -231,9 +231,8 @@ class Agent:
         self._end(key, "lost")
 
     def _end(self, key: Key, intent: Intent) -> None:
-        if self._intake.end(key, intent) or self.pool.end(key, intent):
-            why = "cancelled" if intent == "cancel" else "no longer this node's"
-            self.chronicle.say(f"job {key[0]} is {why}: ended")
+        if (self._intake.end(key, intent) or self.pool.end(key, intent)) and intent == "lost":
+            self.chronicle.say(f"job {key[0]} is no longer this node's: ended")
 
     def _cut_off(self) -> None:
         self._intake.drop()
@@ -266,8 +265,9 @@ class Agent:
         self._reporter.add(report)
         if report.failure is not None:
             self.chronicle.failed(attempt.label, report.failure)
-        elif report.end is AttemptEnd.CANCELLED and report.run_s is not None:
-            self.chronicle.say(f"{attempt.label} was cancelled after {report.run_s:.1f} s")
+        elif report.end is AttemptEnd.CANCELLED:
+            ran = f"after {duration(report.run_s)}" if report.run_s else "before it started"
+            self.chronicle.say(f"{attempt.label} was cancelled {ran}")
 
     def room(self) -> None:
         """See `Listener`."""
@@ -297,7 +297,9 @@ def run(options: NodeOptions) -> int:
 async def _run(options: NodeOptions, scratch: Scratch) -> int:
     agent = Agent(options, scratch)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            continue  # nohup: it is to outlive its terminal
         with contextlib.suppress(NotImplementedError, RuntimeError):
             loop.add_signal_handler(number, agent.stop)
     return await agent.run()

@@ -15,6 +15,8 @@ from nexapod.node.link import Link
 
 _MEMORY_BYTES = 64 << 20
 _DISK_BYTES = 8 << 30
+_DISK_COUNT = 10_000
+_TRANSFERS = 8
 
 
 class Blobs:
@@ -35,6 +37,8 @@ class Blobs:
         self._memory: OrderedDict[str, bytes] = OrderedDict()
         self._memory_bytes = 0
         self._disk: OrderedDict[str, int] = OrderedDict()
+        self._disk_bytes = 0
+        self._turns = asyncio.Semaphore(_TRANSFERS)
         self._pins: Counter[str] = Counter()
         self._fetching: dict[str, asyncio.Task[None]] = {}
         self._look_around()
@@ -83,7 +87,7 @@ class Blobs:
 
     def drop(self, sha256: str) -> None:
         """Delete the blob from the disk."""
-        self._disk.pop(sha256, None)
+        self._disk_bytes -= self._disk.pop(sha256, 0)
         (self.directory / sha256).unlink(missing_ok=True)
 
     async def _transfer(self, sha256: str) -> None:
@@ -93,7 +97,8 @@ class Blobs:
         try:
             while True:
                 try:
-                    size = await self._read_into(sha256, part)
+                    async with self._turns:
+                        size = await self._read_into(sha256, part)
                     break
                 except NexapodError as error:
                     if not error.retryable:
@@ -102,8 +107,12 @@ class Blobs:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
-        self._disk[sha256] = size
+        self._note(sha256, size)
         self._make_room()
+
+    def _note(self, sha256: str, size: int) -> None:
+        self._disk_bytes += size - self._disk.get(sha256, 0)
+        self._disk[sha256] = size
 
     async def _read_into(self, sha256: str, part: Path) -> int:
         digest = hashlib.sha256()
@@ -128,12 +137,13 @@ class Blobs:
             self._memory_bytes -= len(self._memory.popitem(last=False)[1])
 
     def _make_room(self) -> None:
-        total = sum(self._disk.values())
+        if self._disk_bytes <= _DISK_BYTES and len(self._disk) <= _DISK_COUNT:
+            return
+        # Down to nine tenths, so that this is not done again for the next blob.
         for sha256 in list(self._disk):
-            if total <= _DISK_BYTES:
+            if self._disk_bytes <= 0.9 * _DISK_BYTES and len(self._disk) <= 0.9 * _DISK_COUNT:
                 return
             if sha256 not in self._pins:
-                total -= self._disk[sha256]
                 self.drop(sha256)
 
     def _look_around(self) -> None:
@@ -147,5 +157,5 @@ class Blobs:
                 else:
                     path.unlink(missing_ok=True)
         for _, path, size in sorted(found):
-            self._disk[path.name] = size
+            self._note(path.name, size)
         self._make_room()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 from nexapod.core.records import Failure
 
@@ -20,6 +21,7 @@ class Chronicle:
     def __init__(self) -> None:
         self._short = 0
         self._failed = 0
+        self._since = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     def say(self, text: str) -> None:
@@ -30,15 +32,12 @@ class Chronicle:
         """One line that somebody should read."""
         log.warning(text)
 
-    def started(self, label: str, timeout_s: float | None) -> None:
-        """A job that may take long was started."""
-        log.debug("%s started%s", label, f", at most {timeout_s:g} s" if timeout_s else "")
-
     def completed(self, label: str, run_s: float) -> None:
         """A job completed."""
         if run_s >= _SLOW_S:
             log.info("%s finished in %s", label, duration(run_s))
         else:
+            log.debug("%s finished in %.4f s", label, run_s)
             self._short += 1
             self._later()
 
@@ -55,13 +54,15 @@ class Chronicle:
             self._timer.cancel()
             self._timer = None
         if self._short:
-            log.info("completed %s in the last %.0f s", count(self._short, "job"), _EVERY_S)
+            within_s = max(1.0, time.monotonic() - self._since)
+            log.info("completed %s in the last %.0f s", count(self._short, "job"), within_s)
         if self._failed > _FAILURES:
             log.warning("%s more failed", count(self._failed - _FAILURES, "job"))
         self._short = self._failed = 0
 
     def _later(self) -> None:
         if self._timer is None:
+            self._since = time.monotonic()
             self._timer = asyncio.get_running_loop().call_later(_EVERY_S, self.flush)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 import msgspec
 
@@ -12,7 +13,7 @@ from nexapod.core.states import AttemptEnd
 from nexapod.errors import NexapodError
 from nexapod.node.attempt import Attempt, Intent, Key
 from nexapod.node.blobs import Blobs
-from nexapod.node.call import decode_call, fits, mismatch
+from nexapod.node.call import decode_call, fits, map_file, mismatch
 from nexapod.node.chronicle import Chronicle
 from nexapod.node.engines.pool import Pool
 from nexapod.node.reporter import Reporter
@@ -20,13 +21,23 @@ from nexapod.wire.messages import Holding, Leased
 
 
 class Intake:
-    """Turns leases into attempts that a runner can be sent."""
+    """Turns leases into attempts that a runner can be sent.
 
-    def __init__(self, blobs: Blobs, pool: Pool, reporter: Reporter, chronicle: Chronicle) -> None:
+    Parameters
+    ----------
+    room
+        Called when a lease ends here, so that the node may want another.
+    """
+
+    def __init__(
+        self, blobs: Blobs, pool: Pool, reporter: Reporter, chronicle: Chronicle,
+        room: Callable[[], None],
+    ) -> None:  # fmt: skip
         self._blobs = blobs
         self._pool = pool
         self._reporter = reporter
         self._chronicle = chronicle
+        self._room = room
         self._fetching: dict[Key, asyncio.Task[None]] = {}
         self._pinned: dict[Key, list[str]] = {}
         self.is_open = True
@@ -69,6 +80,7 @@ class Intake:
         if intent != "lost":
             end = AttemptEnd.CANCELLED if intent == "cancel" else AttemptEnd.RELEASED
             self._reporter.add(AttemptReport(*key, end))
+        self._room()
         return True
 
     def drop(self) -> None:
@@ -92,25 +104,27 @@ class Intake:
         try:
             for sha256 in self._pin(lease):
                 await self._blobs.fetch(sha256)
-            payload = lease.payload
+            payload: bytes | memoryview | None = lease.payload
             if lease.blob is not None:
-                payload = await asyncio.to_thread((self._blobs.directory / lease.blob).read_bytes)
+                payload = map_file(self._blobs.directory / lease.blob)
             attempt = self._open(lease, payload)
             if attempt is not None and attempt.function:
                 attempt.pickled = await self._blobs.fetch_function(attempt.function)
-        except (NexapodError, OSError) as error:
+        except (NexapodError, OSError, ValueError) as error:
             self._fetching.pop(key, None)
             self._unpin(key)
             message = f"the node could not fetch what the job needs: {error}"
             self._report(lease, AttemptEnd.FAILED, Failure(message=message))
+            self._room()
             return
         self._fetching.pop(key, None)
         if attempt is not None:
             self._pool.add([attempt])
         else:
             self._unpin(key)
+            self._room()
 
-    def _open(self, lease: Leased, payload: bytes | None) -> Attempt | None:
+    def _open(self, lease: Leased, payload: bytes | memoryview | None) -> Attempt | None:
         """Read the call's label. None when it cannot run here, which is then reported."""
         if lease.kind == "data":
             return Attempt(lease, "")

@@ -81,7 +81,7 @@ class Link:
         pinned: Any = True
         if self._options.fingerprint:
             pinned = aiohttp.Fingerprint(bytes.fromhex(self._options.fingerprint))
-        connector = aiohttp.TCPConnector(limit=16, keepalive_timeout=75, ssl=pinned)
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=75, ssl=pinned)
         self._session = aiohttp.ClientSession(
             connector=connector, headers=headers, auto_decompress=False
         )
@@ -170,7 +170,10 @@ class Link:
                     raise
                 delay_s = backoff.next_s(float(error.details.get("retry_after_s", 0.0)))
                 self._say_away(error, delay_s)
-                await self.pause(delay_s)
+                if isinstance(error, errors.Unreachable):
+                    await self.pause(delay_s)
+                else:
+                    await asyncio.sleep(delay_s)
 
     async def pause(self, delay_s: float) -> None:
         """Wait, but no longer than until the coordinator answers another request."""

@@ -143,7 +143,7 @@ class Reporter:
                 self._chronicle.say(f"job {item.job_id}: {told.message or told.status}")
         self._spool.remove(done)
         if len(done) < len(items):
-            await self._link.pause(1.0)
+            await asyncio.sleep(1.0)
 
     async def _refused(self, items: list[Spooled], error: NexapodError) -> None:
         """The whole batch was refused: find the report that it was refused for."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from nexapod.errors import AlreadyRunning
+from nexapod.node.engines.groups import end_leftovers
 
 
 class Scratch:
@@ -35,6 +36,8 @@ class Scratch:
                 "give this one another name with --name"
             ) from None
         self._lock = lock
+        for card in self.path.glob("runner-*.card"):
+            end_leftovers(card)
         for left in (*self.path.glob("runner-*.out"), *self.path.glob("runner-*.card")):
             left.unlink(missing_ok=True)
         return self

@@ -39,7 +39,9 @@ NODES: tuple[Column, ...] = (
     Column("completed", "int64", "", "attempts it completed"),
     Column("failed", "int64", "", "attempts that failed on it"),
     Column("cpus", "float64", "cores", "processor cores it offers"),
-    Column("memory_gib", "float64", "GiB", "memory it offers; 1 GiB = 2**30 bytes"),
+    Column(
+        "memory_gib", "float64", "GiB", "memory it offers, in 2**30 bytes; memory_gb= counts 10**9"
+    ),
     Column("gpus", "int64", "", "graphics processors it offers"),
     Column("os", "str", "", "operating system"),
     Column("cpu", "str", "", "processor model"),

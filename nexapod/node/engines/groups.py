@@ -5,8 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from pathlib import Path
 
 import psutil
+
+#: The environment variable by which everything that a runner has started is found again.
+MARK = "NEXAPOD_CARD"
 
 
 def descendants(pid: int) -> list[psutil.Process]:
@@ -40,3 +44,18 @@ def resident_bytes(pid: int) -> int:
         with contextlib.suppress(psutil.Error):
             total += process.memory_info().rss
     return total
+
+
+def end_leftovers(mark: Path) -> None:
+    """Kill what an agent that was killed has left of a runner's group.
+
+    Parameters
+    ----------
+    mark
+        The runner's card, which the environment of all that it has started names.
+    """
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            own = process.uids().real == os.getuid()
+            if own and process.environ().get(MARK) == str(mark):
+                process.kill()

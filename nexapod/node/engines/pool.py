@@ -12,20 +12,15 @@ from nexapod.core.records import AttemptReport
 from nexapod.core.states import AttemptEnd
 from nexapod.node.attempt import Attempt, Intent, Key
 from nexapod.node.engines import frames
-from nexapod.node.engines.groups import resident_bytes
+from nexapod.node.engines.placement import AHEAD_S, idle_slot, short_slot, wanted
 from nexapod.node.engines.process import RunnerProcess, Setting
 from nexapod.node.engines.slots import Resources, Slot
 from nexapod.node.engines.verdict import verdict
-from nexapod.node.estimates import SHORT_S, Estimates
+from nexapod.node.engines.watch import Watch
+from nexapod.node.estimates import Estimates
 from nexapod.wire.messages import Holding
 
-_AHEAD_S = 0.02  # estimated work that may wait in one runner's pipe
-_AHEAD_COUNT = 128
-_BATCH_S = 0.1  # work per slot that a lease request asks for
 _STUCK_S = 1.0
-_IDLE_S = 300.0
-_TICK_S = 0.05
-_SLOW_TICK_S = 0.25
 
 
 class Listener(Protocol):
@@ -72,11 +67,9 @@ class Pool:
         self._bad_starts = 0
         self._start_after = 0.0
         self._progress_at = time.monotonic()
-        self._memory_at = 0.0
         self._pumping = False
         self._loop = asyncio.get_running_loop()
-        self._ticking: asyncio.TimerHandle | None = None
-        self._sweeping: asyncio.TimerHandle | None = None
+        self._watch = Watch(self._slots, self)
         self._changed = asyncio.Event()
         self.is_open = True
 
@@ -104,26 +97,8 @@ class Pool:
         preparing
             Leases that are here but wait for a function or an input.
         """
-        now_ns = time.monotonic_ns()
-        idle = lively = sent = 0
-        for slot in self._slots:
-            if slot.is_idle:
-                idle += 1
-                lively += 1
-                continue
-            assert slot.runner is not None
-            sent += len(slot.runner.sent)
-            running = slot.runner.running()
-            if running is None or now_ns - running[1] < _STUCK_S * 1e9:
-                lively += 1
         held = len(self._waiting) + preparing
-        recent_s = self._estimates.recent_s
-        if recent_s is None or recent_s >= SHORT_S:
-            return max(0, idle - held)
-        per_slot = max(1, int(_BATCH_S / max(recent_s, 1e-4)))
-        target = min(lively + self._prefetch, lively * per_slot)
-        held += sent
-        return target - held if held * 2 <= target else 0
+        return wanted(self._slots, held, self._prefetch, self._estimates.recent_s)
 
     def holdings(self) -> list[Holding]:
         """Every lease here, for a heartbeat."""
@@ -182,9 +157,7 @@ class Pool:
     async def close(self) -> None:
         """End all processes. Nothing must be running any more."""
         self.is_open = False
-        for timer in (self._ticking, self._sweeping):
-            if timer is not None:
-                timer.cancel()
+        self._watch.close()
         for runner in list(self._living):
             runner.kill(at_once=not runner.sent)
         while self._living:
@@ -208,7 +181,8 @@ class Pool:
             self._waiting.popleft()
         if self._waiting:
             self._give_back_stuck()
-        self._arm()
+        if self._waiting or self.busy():
+            self._watch.arm(quick=bool(self._waiting))
         self._listener.room()
 
     def _place(self, attempt: Attempt) -> bool:
@@ -216,9 +190,9 @@ class Pool:
         now = time.monotonic()
         if now < self._start_after:
             return False
-        slot = self._idle_slot(attempt)
+        slot = idle_slot(self._slots, attempt)
         if slot is None:
-            slot = self._short_slot(attempt)
+            slot = short_slot(self._slots, attempt, self._estimates)
             if slot is None:
                 return False
         else:
@@ -230,44 +204,10 @@ class Pool:
         runner = self._runner_for(slot, attempt.devices or None)
         # A call that never ran here may be long: nothing queues behind it.
         known_s = self._estimates.of(attempt.estimate)
-        attempt.expected_s = _AHEAD_S if known_s is None else known_s
+        attempt.expected_s = AHEAD_S if known_s is None else known_s
         slot.backlog_s += attempt.expected_s
         runner.send(attempt)
         return True
-
-    def _idle_slot(self, attempt: Attempt) -> Slot | None:
-        """An idle slot, preferably with a warm runner that fits."""
-        best, best_rank = None, 3
-        for slot in self._slots:
-            if not slot.is_idle or slot.holder is not None:
-                continue
-            runner = slot.runner
-            if runner is None:
-                rank = 1
-            else:
-                rank = 0 if len(runner.devices or ()) == attempt.lease.gpus else 2
-            if rank < best_rank:
-                best, best_rank = slot, rank
-                if not rank:
-                    break
-        return best
-
-    def _short_slot(self, attempt: Attempt) -> Slot | None:
-        """A busy slot in whose pipe a short call may wait its turn."""
-        estimate_s = self._estimates.of(attempt.estimate)
-        if estimate_s is None or estimate_s > SHORT_S or not attempt.is_light:
-            return None
-        best = None
-        for slot in self._slots:
-            runner = slot.runner
-            if (
-                runner is not None and not runner.is_retired and runner.devices is None
-                and slot.backlog_s < _AHEAD_S and len(runner.sent) < _AHEAD_COUNT
-                and slot.holder is not None and slot.holder.is_light and not slot.is_slow
-                and (best is None or slot.backlog_s < best.backlog_s)
-            ):  # fmt: skip
-                best = slot
-        return best
 
     def _runner_for(self, slot: Slot, devices: tuple[str, ...] | None) -> RunnerProcess:
         runner = slot.runner
@@ -285,8 +225,7 @@ class Pool:
         slot.runner = runner
         self._by_runner[runner] = slot
         self._living.add(runner)
-        if self._sweeping is None:
-            self._sweeping = self._loop.call_later(_IDLE_S / 5, self._sweep)
+        self._watch.sweep_later()
         return runner
 
     def _detach(self, runner: RunnerProcess) -> None:
@@ -387,67 +326,33 @@ class Pool:
             self._call_back(slot)
         if attempt.seq:  # it has started
             attempt.intent = attempt.intent or intent
-            runner.kill()
+            runner.kill(at_once=intent == "memory")  # it may fill the machine before it listens
         else:
             self._waiting.remove(attempt)
             self._tell_unstarted(attempt, intent)
         self._pump_soon()
 
-    # ── time ─────────────────────────────────────────────────────────────────────────────────────
+    # ── what the watch tells ─────────────────────────────────────────────────────────────────────
 
-    def _arm(self) -> None:
-        """Look after what runs, and only then: an idle node has no timer."""
-        if self._ticking is None and self.is_open and (self._waiting or self.busy()):
-            quick = any(slot.runner and len(slot.runner.sent) > 1 for slot in self._slots)
-            delay_s = _TICK_S if quick or self._waiting else _SLOW_TICK_S
-            delay_s = min(delay_s, self._next_limit_s())
-            self._ticking = self._loop.call_later(delay_s, self._tick)
+    def slow(self, slot: Slot) -> None:
+        """What runs there takes long: what was sent behind it waits for any slot again."""
+        slot.is_slow = True
+        self._call_back(slot)
 
-    def _next_limit_s(self) -> float:
-        """Seconds until the first running attempt reaches its ``timeout_s``."""
-        now_ns = time.monotonic_ns()
-        left_s = 60.0
-        for slot in self._slots:
-            running = slot.runner.running() if slot.runner is not None else None
-            if running is not None and running[0].lease.timeout_s and not running[0].intent:
-                elapsed_s = (now_ns - running[1]) / 1e9
-                left_s = min(left_s, max(0.001, running[0].lease.timeout_s - elapsed_s + 0.001))
-        return left_s
+    def exceeded(self, runner: RunnerProcess, attempt: Attempt, intent: Intent) -> None:
+        """The attempt reached a limit of its job."""
+        self._end_sent(runner, attempt, intent)
 
-    def _tick(self) -> None:
-        self._ticking = None
-        now_ns = time.monotonic_ns()
-        measure = now_ns / 1e9 - self._memory_at > _SLOW_TICK_S * 0.9
-        if measure:
-            self._memory_at = now_ns / 1e9
-        for slot in self._slots:
+    def idle(self, slot: Slot) -> None:
+        """The warm process there had nothing to do for long."""
+        if slot.runner is not None:
             runner = slot.runner
-            running = runner.running() if runner is not None else None
-            if runner is None or running is None:
-                continue
-            attempt, started_ns = running
-            elapsed_s = (now_ns - started_ns) / 1e9
-            if elapsed_s > SHORT_S and not slot.is_slow:
-                slot.is_slow = True
-                self._call_back(slot)
-            if measure:
-                runner.clean()
-            self._judge(runner, attempt, elapsed_s, measure)
-        self._pump()
+            self._detach(runner)
+            runner.stop()
 
-    def _judge(
-        self, runner: RunnerProcess, attempt: Attempt, elapsed_s: float, measure: bool
-    ) -> None:
-        if attempt.intent is not None:
-            return
-        limit_s, limit_bytes = attempt.lease.timeout_s, attempt.lease.memory_bytes
-        if limit_s is not None and elapsed_s > limit_s:
-            self._end_sent(runner, attempt, "timeout")
-        elif limit_bytes and measure:
-            attempt.peak_bytes = max(attempt.peak_bytes, resident_bytes(runner.pid))
-            if attempt.peak_bytes > limit_bytes:
-                attempt.intent = "memory"
-                runner.kill(at_once=True)  # it may fill the machine before it listens
+    def looked(self) -> None:
+        """The watch has been round."""
+        self._pump()
 
     def _give_back_stuck(self) -> None:
         """Never hoard: what waits behind long jobs goes back, for other nodes to take."""
@@ -455,15 +360,3 @@ class Pool:
             count = self.give_back()
             if count:
                 self._listener.say(f"gave back {count} jobs that waited behind long ones")
-
-    def _sweep(self) -> None:
-        """End warm processes that had nothing to do for five minutes: they hold memory."""
-        self._sweeping = None
-        now = time.monotonic()
-        for slot in self._slots:
-            runner = slot.runner
-            if runner is not None and slot.is_idle and now - runner.idle_since > _IDLE_S:
-                self._detach(runner)
-                runner.stop()
-        if self._living and self.is_open:
-            self._sweeping = self._loop.call_later(_IDLE_S / 5, self._sweep)

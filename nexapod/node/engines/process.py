@@ -21,7 +21,7 @@ import psutil
 from nexapod.node.attempt import Attempt
 from nexapod.node.engines import frames
 from nexapod.node.engines.card import Card
-from nexapod.node.engines.groups import descendants, kill_leftovers, signal_group
+from nexapod.node.engines.groups import MARK, descendants, kill_leftovers, signal_group
 
 _MAIN = Path(__file__).parents[1] / "runners" / "__main__.py"
 _OUTPUT_BYTES = 16 << 10
@@ -96,6 +96,7 @@ class RunnerProcess:
         if setting.runner is not None:
             command.append(str(setting.runner.resolve()))
         environment = {k: v for k, v in os.environ.items() if k != "NEXAPOD_TOKEN"}
+        environment[MARK] = str(self._card_path)
         if setting.weights is not None:
             environment["NEXAPOD_WEIGHTS"] = str(setting.weights.resolve())
         if self.devices is not None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import mmap
-import os
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Any
 import msgspec
 
 from nexapod.core.records import Failure, Value
-from nexapod.node.call import decode_call, fits, mismatch
+from nexapod.node.call import decode_call, fits, map_file, mismatch
 from nexapod.node.engines.frames import Run
 from nexapod.node.runners.failures import Refused, describe, traceback_text
 from nexapod.wire import sealed
@@ -74,11 +72,7 @@ class Opener:
         return sealed.unseal(raw) if value.format == "pickle" else json.loads(bytes(raw))
 
     def _blob(self, sha256: str | None) -> memoryview:
-        """A blob's bytes, mapped: arrays in it are views of the page cache, never copied."""
-        with (self._blobs / (sha256 or "")).open("rb") as file:
-            if not os.fstat(file.fileno()).st_size:
-                return memoryview(b"")
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        return map_file(self._blobs / (sha256 or ""))
 
 
 def value_from(result: Any, is_data: bool) -> Value:

@@ -46,8 +46,6 @@ def future_html(summary: FutureSummary) -> str:
     """One job as a self-contained card."""
     is_open = summary.status in ("pending", "assigned", "running")
     button = markup.action("cancel", "Cancel") if is_open else ""
-    if summary.status == "failed":
-        button = markup.action("retry", "Retry")
     result = ""
     if summary.result is not None:
         result = (

@@ -146,6 +146,59 @@ def test_large_results_and_payloads_travel_as_blobs(tmp_path):
     asyncio.run(main())
 
 
+def test_a_job_whose_function_cannot_be_fetched_fails_and_the_next_one_runs(tmp_path):
+    async def main():
+        fleet = CoordinatorDouble()
+        async with Site(fleet) as site, Node(site.url, tmp_path):
+            for _ in range(3):
+                job = fleet.submit(jobs.add, 1, pickled=b"bytes that are not kept")
+                fleet.blobs.clear()
+                report = await fleet.report(job)
+                assert report.failure.message.startswith("the node could not fetch")
+                await asyncio.sleep(0.1)  # the node has room again, and knows it
+            assert await fleet.result(fleet.submit(jobs.add, 1, 1)) == 2
+
+    asyncio.run(main())
+
+
+def test_a_job_cut_off_from_its_coordinator_is_ended_before_its_lease_is_given_away(
+    tmp_path, caplog
+):
+    async def main():
+        fleet = CoordinatorDouble(lease_s=1.5)
+        async with Site(fleet) as site, Node(site.url, tmp_path) as node:
+            job = fleet.submit(jobs.sleep, 60)
+            await fleet.wake()
+            await fleet.until(node.agent.pool.busy)
+            fleet.down = True  # it answers, but renews nothing
+            await fleet.until(lambda: not node.agent.pool.busy(), 5)
+            fleet.down = False
+            assert await fleet.result(fleet.submit(jobs.add, 1, 1)) == 2
+            assert job not in fleet.reports
+
+    asyncio.run(main())
+    assert "no contact with the coordinator" in caplog.text
+
+
+def test_a_job_goes_on_while_the_coordinator_is_merely_down(tmp_path):
+    async def main():
+        fleet = CoordinatorDouble(lease_s=1.0)
+        site = Site(fleet)
+        port = await site.up()
+        async with Node(site.url, tmp_path) as node:
+            job = fleet.submit(jobs.sleep, 2.5, "done")
+            await fleet.wake()
+            await fleet.until(node.agent.pool.busy)
+            await site.gone()
+            await asyncio.sleep(2)
+            assert node.agent.pool.busy()
+            await site.up(port)
+            assert await fleet.result(job) == "done"
+        await site.gone()
+
+    asyncio.run(main())
+
+
 def test_results_of_earlier_jobs_fill_the_places_of_futures(tmp_path):
     class Future:
         def __nexapod_job_id__(self):

@@ -11,6 +11,7 @@ from nexapod.core.records import AttemptReport, Value
 from nexapod.node.spool import Spool, encode_report
 from tests.unit.node import jobs
 from tests.unit.node.doubles import CoordinatorDouble, serving, wait_for
+from tests.unit.node.test_isolation import is_gone
 
 
 def reports(count: int, size: int = 10):
@@ -80,6 +81,26 @@ def start_node(url: str, scratch) -> subprocess.Popen:
         f"sys.exit(run(NodeOptions(url={url!r}, name='n1', scratch=Path({str(scratch)!r}))))"
     )
     return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+
+
+def test_jobs_die_with_an_agent_that_is_killed(tmp_path):
+    fleet = CoordinatorDouble()
+    fleet.submit(jobs.starts_family_and_waits, str(tmp_path / "pids"))
+    with serving(fleet) as url:
+        node = start_node(url, tmp_path / "n")
+        try:
+            wait_for(lambda: (tmp_path / "pids").exists() and (tmp_path / "pids").read_text())
+        finally:
+            os.kill(node.pid, signal.SIGKILL)
+            node.communicate()
+        runner, *family = (int(part) for part in (tmp_path / "pids").read_text().split())
+        assert is_gone(runner)
+        node = start_node(url, tmp_path / "n")
+        try:
+            assert all(is_gone(pid) for pid in family)
+        finally:
+            node.terminate()
+            node.communicate(timeout=20)
 
 
 def test_a_result_survives_kill_9_of_the_agent_while_the_coordinator_is_away(tmp_path):

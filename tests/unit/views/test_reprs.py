@@ -38,7 +38,8 @@ CASES: dict[str, Case] = {
         reprs.fleet_text,
         FleetSummary(
             name=EVIL, url=EVIL, at=NOW, started_at=NOW - 99, status=EVIL,
-            counts={**COUNTS, EVIL: 1}, nodes=(NODE, node_row("many", slots=64), node_row("none", slots=None)),
+            counts={**COUNTS, EVIL: 1},
+            nodes=(NODE, node_row("many", slots=64), node_row("none", slots=None)),
             rate_per_s=4.2, history=(1.0, 2.0, 0.0), history_s=60, recent=(JOB,), eta_s=90,
             hints=(EVIL,),
         ),
