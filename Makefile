@@ -67,5 +67,5 @@ browser:
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "Installing chromium for the browser tests ..."; \
 	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
-	    apt-get -qq install -y --no-install-recommends chromium >/dev/null && exit 0; fi; \
+	    apt-get -qq install -y --no-install-recommends chromium fonts-dejavu-core >/dev/null && exit 0; fi; \
 	echo "No chromium: the browser tests will be skipped (on Debian: apt-get install chromium)"

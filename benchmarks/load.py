@@ -60,9 +60,7 @@ class Cycles(asyncio.Protocol):
         job_id = body[at + 8 :].split(b'"', 2)[1].decode()
         result = json.dumps({"job_id": job_id, "node_id": self._node_id, "result": {"x": 1.5}})
         self._asking = False
-        self._transport.write(
-            f"{self._head}Content-Length: {len(result)}\r\n\r\n{result}".encode()
-        )
+        self._transport.write(f"{self._head}Content-Length: {len(result)}\r\n\r\n{result}".encode())
 
 
 async def _run(host: str, port: int, token: str | None, clients: int, seconds: float) -> float:

@@ -25,6 +25,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbconvert import HTMLExporter
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 RENDERED = Path(__file__).resolve().parent / "rendered"
 CELL_TIMEOUT_S = 600
@@ -190,8 +191,8 @@ def failure(error: Exception, notebook_path: Path, console: Console) -> None:
     """Print the cell that failed and what it said."""
     console.print(f"\n[bold red]{notebook_path.name} failed.[/]")
     if isinstance(error, CellExecutionError):
-        # Its text is the cell's source and the traceback, each under a rule.
-        console.print(str(error).strip(), markup=False, highlight=False)
+        # Its text is the cell's source and the coloured traceback, each under a rule.
+        console.print(Text.from_ansi(str(error).strip()))
     else:
         console.print(f"{type(error).__name__}: {error}", markup=False, highlight=False)
 
@@ -211,7 +212,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Render one notebook; the exit status."""
     parser = argparse.ArgumentParser(description="Run a notebook and write it as HTML.")
     parser.add_argument("notebook", type=Path)
-    path: Path = parser.parse_args(arguments).notebook
+    parser.add_argument("--to", type=Path, default=RENDERED, help="the folder for the page")
+    given = parser.parse_args(arguments)
+    path: Path = given.notebook
     console = Console(soft_wrap=True)
     started_s = time.monotonic()
     console.print(f"Running {path.name}", highlight=False)
@@ -230,8 +233,8 @@ def main(arguments: list[str] | None = None) -> int:
         embed_images=True, require_js_url="data:,", mathjax_url="data:,"
     )
     body, _ = exporter.from_notebook_node(notebook)
-    RENDERED.mkdir(exist_ok=True)
-    page = RENDERED / path.with_suffix(".html").name
+    given.to.mkdir(parents=True, exist_ok=True)
+    page = given.to / path.with_suffix(".html").name
     page.write_text(body, "utf-8")
 
     for text in results(notebook):

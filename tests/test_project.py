@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -138,6 +140,55 @@ def test_notebooks_are_kept_without_outputs(path: Path):
     assert [c for c in code if c["execution_count"] is not None] == []
     assert notebook["metadata"]["kernelspec"]["name"] == "python3"
     assert "widgets" not in notebook["metadata"]
+
+
+def render(folder: Path, *sources: str) -> subprocess.CompletedProcess[str]:
+    """Render a notebook of these code cells, the last of them tagged ``results``."""
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    cells[-1].metadata["tags"] = ["results"]
+    heading = nbformat.v4.new_markdown_cell("# A heading")
+    notebook = nbformat.v4.new_notebook(cells=[heading, *cells])
+    nbformat.write(notebook, folder / "small.ipynb")
+    script = ROOT / "notebooks" / "render.py"
+    return subprocess.run(
+        [sys.executable, script, folder / "small.ipynb", "--to", folder / "pages"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+
+
+def test_render_prints_results_and_writes_a_page_that_needs_no_network(tmp_path: Path):
+    done = render(
+        tmp_path,
+        "from tqdm.notebook import tqdm\nfor _ in tqdm(range(4)): pass",
+        "import plotly.graph_objects as go\ngo.Figure(go.Scatter(y=[1, 2]))",
+        "21 * 2",
+    )
+    assert done.returncode == 0, done.stderr
+    page = tmp_path / "pages" / "small.html"
+    lines = done.stdout.splitlines()
+    assert lines[0] == "Running small.ipynb"
+    assert [line for line in lines if line.endswith("s  A heading")][-1].startswith("[ 3/3]")
+    assert "         4 of 4" in lines
+    assert "42" in lines
+    assert lines[-1] == str(page)
+    body = page.read_text("utf-8")
+    assert "100%" in body
+    assert "Plotly.newPlot" in body
+    assert re.findall(r"<(?:script|link|img)[^>]*(?:src|href)=\"(?:https?:)?//[^\"]*", body) == []
+    assert not list(tmp_path.glob("kernel-*"))
+
+
+def test_render_shows_the_cell_that_failed(tmp_path: Path):
+    done = render(tmp_path, "x = 1", "x / 0", "x")
+    assert done.returncode == 1
+    assert "small.ipynb failed." in done.stdout
+    assert "x / 0" in done.stdout
+    assert "ZeroDivisionError: division by zero" in done.stdout
+    assert "\x1b[" not in done.stdout
+    assert not (tmp_path / "pages").exists()
 
 
 # ── the commands ─────────────────────────────────────────────────────────────────────────────────

@@ -17,7 +17,7 @@ from nexapod.core.records import Capacity, Demand
 if TYPE_CHECKING:
     from nexapod.core.board import Job
 
-GIB = 1024**3
+GB = 1_000_000_000
 _SEQ = operator.attrgetter("spec.seq")
 
 
@@ -40,8 +40,8 @@ def why_not(capacity: Capacity, demand: Demand) -> str | None:
     if demand.cpus > 1 and demand.cpus > capacity.cpus:
         return f"needs {demand.cpus:g} CPUs, this node has {capacity.cpus:g}"
     if demand.memory_bytes > capacity.memory_bytes:
-        need, has = demand.memory_bytes / GIB, capacity.memory_bytes / GIB
-        return f"needs {need:.3g} GiB of memory, this node has {has:.3g}"
+        need, has = demand.memory_bytes / GB, capacity.memory_bytes / GB
+        return f"needs {need:.3g} GB of memory, this node has {has:.3g}"
     if demand.gpus > capacity.gpus:
         return f"needs {demand.gpus} GPUs, this node has {capacity.gpus}"
     return None

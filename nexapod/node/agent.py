@@ -132,7 +132,7 @@ class Agent:
         options, found = self._options, self._profile
         self.chronicle.say(
             f"node {options.name} registered at {options.url}: {count(options.slots, 'slot')}, "
-            f"{count(found['cores'], 'core')}, {found['memory_bytes'] / 2**30:.0f} GiB, "
+            f"{count(found['cores'], 'core')}, {found['memory_bytes'] / 1e9:.0f} GB, "
             f"{found['gpu'] or 'no GPU'}, Python {found['python_full']}"
         )
         if len(self._spool):

@@ -21,7 +21,7 @@ class Scratch:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path.absolute()
         self._lock: int | None = None
 
     def __enter__(self) -> Scratch:

@@ -22,7 +22,7 @@ class Column(NamedTuple):
     dtype
         A pandas dtype, as its string.
     unit
-        ``s``, ``GiB``, ``UTC``; empty where there is none.
+        ``s``, ``GB``, ``UTC``; empty where there is none.
     """
 
     name: str
@@ -39,9 +39,7 @@ NODES: tuple[Column, ...] = (
     Column("completed", "int64", "", "attempts it completed"),
     Column("failed", "int64", "", "attempts that failed on it"),
     Column("cpus", "float64", "cores", "processor cores it offers"),
-    Column(
-        "memory_gib", "float64", "GiB", "memory it offers, in 2**30 bytes; memory_gb= counts 10**9"
-    ),
+    Column("memory_gb", "float64", "GB", "memory it offers, in 10**9 bytes"),
     Column("gpus", "int64", "", "graphics processors it offers"),
     Column("os", "str", "", "operating system"),
     Column("cpu", "str", "", "processor model"),
@@ -81,7 +79,7 @@ ATTEMPTS: tuple[Column, ...] = (
     Column("ended_at", TIME, "UTC", "when the attempt ended; missing while it runs"),
     Column("end", "category", "", "running, completed, failed, lost, released or cancelled"),
     Column("run_s", "float64", "s", "how long it ran, by the node's clock"),
-    Column("peak_memory_gib", "float64", "GiB", "largest resident memory seen"),
+    Column("peak_memory_gb", "float64", "GB", "largest resident memory seen"),
     Column("error", "str", "", "why it failed; missing unless it did"),
 )
 

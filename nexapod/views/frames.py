@@ -23,7 +23,7 @@ from nexapod.views.series import (
 )
 from nexapod.wire.messages import NodeRow
 
-GIB = 2**30
+GB = 1_000_000_000
 
 
 def nodes_frame(rows: Sequence[NodeRow]) -> pd.DataFrame:
@@ -47,7 +47,7 @@ def nodes_frame(rows: Sequence[NodeRow]) -> pd.DataFrame:
         completed     int64                attempts it completed
         failed        int64                attempts that failed on it
         cpus          float64              cores it offers
-        memory_gib    float64, GiB         memory it offers, in units of 2**30 bytes
+        memory_gb     float64, GB          memory it offers, in units of 10**9 bytes
         gpus          int64                graphics processors it offers
         os, cpu, gpu  str                  as in its profile
         python        str                  Python version of its runner
@@ -65,7 +65,7 @@ def nodes_frame(rows: Sequence[NodeRow]) -> pd.DataFrame:
     }
     for name in ("os", "cpu", "gpu", "python"):
         columns[name] = [_text(profile.get(name)) for profile in profiles]
-    columns["memory_gib"] = [row.memory_bytes / GIB for row in rows]
+    columns["memory_gb"] = [row.memory_bytes / GB for row in rows]
     columns["tags"] = [" ".join(row.tags) for row in rows]
     columns["registered_at"] = [row.registered_at for row in rows]
     columns["last_seen_at"] = [row.last_seen_at for row in rows]
@@ -154,7 +154,7 @@ def attempts_frame(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
         ended_at        datetime64[ns, UTC]  when the attempt ended; missing while it runs
         end             category             running, completed, failed, lost, released, cancelled
         run_s           float64, s           how long it ran, by the node's clock
-        peak_memory_gib float64, GiB         largest resident memory seen
+        peak_memory_gb float64, GB           largest resident memory seen
         error           str                  why it failed; missing unless it did
         =============== ==================== ==================================================
     """
@@ -169,7 +169,7 @@ def attempts_frame(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
         "params": [params_text(params) for params in source["params"]],
         "end": ["running" if end is None else str(end) for end in source["end"]],
         "run_s": np.where(np.isnan(run_s), lease_s, run_s),
-        "peak_memory_gib": floats(source["peak_memory_bytes"]) / GIB,
+        "peak_memory_gb": floats(source["peak_memory_bytes"]) / GB,
         "error": [None if error is None else message_of(error) for error in source["error"]],
     }
     index = pd.RangeIndex(rows)

@@ -107,15 +107,15 @@ def rate(per_s: float | None, noun: str = "jobs") -> str:
 
 
 def size(amount_bytes: float | None) -> str:
-    """A number of bytes in powers of 1024: ``512 B``, ``1.5 KiB``, ``16 GiB``."""
+    """A number of bytes in powers of 1000: ``512 B``, ``1.5 kB``, ``16 GB``."""
     if amount_bytes is None or not math.isfinite(amount_bytes) or amount_bytes < 0:
         return NONE
     value = float(amount_bytes)
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if value < 1023.5 or unit == "TiB":
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if value < 999.5 or unit == "TB":
             text = f"{value:.0f}" if unit == "B" or value >= 9.95 else f"{value:.1f}"
             return f"{text.removesuffix('.0')} {unit}"
-        value /= 1024
+        value /= 1000
     raise AssertionError("unreachable: the last unit always answers")
 
 

@@ -152,10 +152,9 @@ class Client:
         return str(self.job(job_id)["status"])
 
     def raw(self, sent: bytes) -> Reply:
-        """Bytes on a socket, and what comes back until the other side closes."""
+        """Bytes on a socket, and the answer."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE_S) as connection:
             connection.sendall(sent)
-            connection.shutdown(socket.SHUT_WR)
             response = http.client.HTTPResponse(connection)
             with contextlib.closing(response):
                 response.begin()

@@ -273,7 +273,7 @@ class Pool:
             self._tell_unstarted(attempt, attempt.intent)
         else:
             self._listener.finished(attempt, flags, run_s, report)
-        if flags & frames.REPLACE:
+        if flags & frames.REPLACE or runner.was_killed:
             self._detach(runner)
             runner.kill(at_once=True)
         self._changed.set()

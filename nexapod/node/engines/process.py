@@ -21,7 +21,13 @@ import psutil
 from nexapod.node.attempt import Attempt
 from nexapod.node.engines import frames
 from nexapod.node.engines.card import Card
-from nexapod.node.engines.groups import MARK, descendants, kill_leftovers, signal_group
+from nexapod.node.engines.groups import (
+    MARK,
+    descendants,
+    end_leftovers,
+    kill_leftovers,
+    signal_group,
+)
 
 _MAIN = Path(__file__).parents[1] / "runners" / "__main__.py"
 _OUTPUT_BYTES = 16 << 10
@@ -205,6 +211,10 @@ class RunnerProcess:
     def _ended(self) -> None:
         # Before the leader is reaped: until then its group's number cannot mean another group.
         kill_leftovers(self.pid, self._below)
+        if not self.is_retired and not self.was_killed:
+            # It died of its job, so nobody has looked for what left its group. That takes a walk
+            # through all processes, hence the thread.
+            self._loop.run_in_executor(None, end_leftovers, self._card_path)
         self._read()  # what it still wrote
         self.exit_code = self.process.wait()
         if self._killing is not None:

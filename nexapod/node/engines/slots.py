@@ -75,7 +75,3 @@ class Resources:
         freed = {*self._free_devices, *attempt.devices}
         self._free_devices = [index for index in self._devices if index in freed]
         attempt.devices = ()
-
-    def can_ever(self, gpus: int) -> bool:
-        """Whether the node has that many GPUs at all."""
-        return gpus <= len(self._devices)

@@ -67,7 +67,7 @@ def signal_name(exit_code: int) -> str | None:
 
 def size(count: float) -> str:
     """Bytes for people."""
-    return f"{count / 2**30:.2f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
+    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def _failure(attempt: Attempt, exit_code: int, peak_bytes: int) -> Failure:

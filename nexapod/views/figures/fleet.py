@@ -50,7 +50,7 @@ def fleet(nodes: pd.DataFrame) -> Any:
 def _hover(shown: pd.DataFrame, running: Any, slots: Any) -> list[str]:
     words = []
     for at, (name, row) in enumerate(shown.iterrows()):
-        hardware = [f"{row['cpus']:g} cores", f"{row['memory_gib']:.0f} GiB", str(row["gpu"])]
+        hardware = [f"{row['cpus']:g} cores", f"{row['memory_gb']:.0f} GB", str(row["gpu"])]
         words.append(
             f"<b>{safe(str(name))}</b> {row['status']}<br>"
             f"{running[at]} of {plural(int(slots[at]), 'slot')} busy<br>"

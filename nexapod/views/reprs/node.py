@@ -29,7 +29,7 @@ def profile_of(row: NodeRow) -> Mapping[str, Any]:
 
 
 def hardware(row: NodeRow) -> str:
-    """``12 cores · 64 GiB · NVIDIA RTX 3080``, as far as it is known."""
+    """``12 cores · 64 GB · NVIDIA RTX 3080``, as far as it is known."""
     profile = profile_of(row)
     gpu = str(profile.get("gpu") or "")
     if row.gpus > 1 and gpu:

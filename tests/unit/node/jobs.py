@@ -124,6 +124,11 @@ def leaves_orphan(path):
     return os.getpid()
 
 
+def leaves_orphan_and_dies(path):
+    leaves_orphan(path)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def starts_family_and_waits(path):
     child = subprocess.Popen(["sh", "-c", "sleep 61 & echo $!; sleep 62"], stdout=subprocess.PIPE)
     assert child.stdout is not None

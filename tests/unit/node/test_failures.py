@@ -94,7 +94,7 @@ def test_a_job_that_never_lets_go_of_the_gil_is_ended_in_time_too(tmp_path):
 def test_a_job_over_its_memory_is_ended_and_told_both_figures(tmp_path):
     report = report_of(tmp_path, jobs.fills_memory, 200, memory_bytes=100 << 20)
     assert report.failure.type == "memory"
-    assert report.failure.message.endswith("of memory, more than its 100 MiB")
+    assert report.failure.message.endswith("of memory, more than its 105 MB")
     assert report.peak_memory_bytes > 100 << 20
 
 

@@ -60,6 +60,18 @@ def test_an_orphan_in_a_session_of_its_own_is_found_and_killed(tmp_path):
     assert is_gone(int(path.read_text()))
 
 
+def test_an_orphan_of_a_job_that_died_is_found_and_killed(tmp_path):
+    async def main():
+        fleet = CoordinatorDouble()
+        async with Site(fleet) as site, Node(site.url, tmp_path / "n"):
+            path = tmp_path / "orphan"
+            report = await fleet.report(fleet.submit(jobs.leaves_orphan_and_dies, str(path)))
+            assert report.failure.signal == "SIGKILL"
+            await fleet.until(lambda: is_gone(int(path.read_text())))
+
+    asyncio.run(main())
+
+
 def test_what_a_job_changes_is_put_back_for_the_next(tmp_path):
     clean, dirty_pid, after, later = results_of(
         tmp_path, (jobs.looks_around,), (jobs.litters,), (jobs.looks_around,), (jobs.sleep, 0.5, 1)

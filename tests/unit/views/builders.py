@@ -33,7 +33,7 @@ def node_row(
         status=status,
         slots=slots,
         cpus=12.0,
-        memory_bytes=64 * 2**30,
+        memory_bytes=64 * 10**9,
         gpus=1,
         tags=("lab", "cuda"),
         leases=running,
@@ -71,7 +71,7 @@ def attempts(number: int, nodes: int = 3, seed: int = 0) -> pd.DataFrame:
             "ended_at": [*(a + b for a, b in zip(start[:-1], length, strict=False)), None],
             "end": [*ends[:-1], None],
             "run_s": [None] * number,
-            "peak_memory_bytes": [2**30] * number,
+            "peak_memory_bytes": [10**9] * number,
             "error": [None] * number,
         }
     )

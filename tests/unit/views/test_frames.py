@@ -120,7 +120,7 @@ def test_a_hundred_thousand_jobs() -> None:
 def test_nodes() -> None:
     odd = node_row("odd", slots=None, profile=["not", "an", "object"], unmatched=("no GPU", "old"))
     frame: Any = nodes_frame([node_row(), odd])
-    assert frame.loc["gpu-1", "memory_gib"] == 64.0
+    assert frame.loc["gpu-1", "memory_gb"] == 64.0
     assert frame.loc["gpu-1", "tags"] == "lab cuda"
     assert frame.loc["gpu-1", "hashes"] == "runner=ab"
     assert frame.loc["gpu-1", "last_seen_at"] == pd.Timestamp(NOW - 3, unit="s", tz="UTC")
@@ -134,7 +134,7 @@ def test_attempts() -> None:
     assert frame["end"].tolist()[-1] == "running"
     assert pd.isna(frame["ended_at"].iloc[-1])
     assert frame["params"].tolist()[2] == "seed=2"
-    assert frame["peak_memory_gib"].tolist() == [1.0] * 4
+    assert frame["peak_memory_gb"].tolist() == [1.0] * 4
     assert frame["node"].tolist()[:3] == ["node-0", "node-1", "node-2"]
     span = (frame["ended_at"] - frame["started_at"]).dt.total_seconds()
     assert frame["run_s"].iloc[0] == pytest.approx(span.iloc[0], abs=1e-5)

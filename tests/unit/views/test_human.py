@@ -52,9 +52,9 @@ def test_rate(per_s: Any, text: str) -> None:
     [
         (None, "–"),
         (512, "512 B"),
-        (1536, "1.5 KiB"),
-        (16 * 2**30, "16 GiB"),
-        (2**60, "1048576 TiB"),
+        (1500, "1.5 kB"),
+        (16 * 10**9, "16 GB"),
+        (10**18, "1000000 TB"),
     ],
 )
 def test_size(amount: Any, text: str) -> None:
