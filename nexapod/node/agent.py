@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
-import sys
 import time
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable
 from typing import Any
 
 import msgspec
@@ -32,6 +30,7 @@ from nexapod.node.intake import Intake
 from nexapod.node.link import Link
 from nexapod.node.options import NodeOptions
 from nexapod.node.poller import Poller
+from nexapod.node.process import log_to_stderr, run_on_loop, stop_on_signals
 from nexapod.node.registration import REFUSALS, Registration
 from nexapod.node.reporter import Reporter
 from nexapod.node.scratch import Scratch
@@ -174,7 +173,7 @@ class Agent:
             await asyncio.wait_for(self._link.leave(m.Leave(self._options.name, ())), 5.0)
         await asyncio.wait({poll}, timeout=0.2)
         poll.cancel()
-        finishing: asyncio.Future[Any] = asyncio.create_task(self._finish())
+        finishing: asyncio.Future[Any] = asyncio.create_task(self.pool.quiet())
         hurrying: asyncio.Future[Any] = asyncio.create_task(self._hurrying.wait())
         await asyncio.wait({finishing, hurrying}, return_when=asyncio.FIRST_COMPLETED)
         hurrying.cancel()
@@ -186,10 +185,6 @@ class Agent:
         if not await self._reporter.drained(_HURRIED_PATIENCE_S if hurried else _PATIENCE_S):
             kept = count(self._reporter.unsent, "result")
             self.chronicle.warn(f"{kept} not sent; kept on disk for the next start")
-
-    async def _finish(self) -> None:
-        while self.pool.busy():
-            await self.pool.change()
 
     async def _give_up(self) -> None:
         """Return once nobody has answered for long and there is nothing to wait for."""
@@ -284,11 +279,11 @@ def run(options: NodeOptions) -> int:
     0: stopped as asked, or gave up (`NodeOptions.give_up_s`). 2: it cannot work as it was asked
     to, which one line in the log explains.
     """
-    _prepare_log()
+    log_to_stderr()
     try:
         options.check()
         with Scratch(options.scratch_directory()) as scratch:
-            return _loop_run(_run(options, scratch))
+            return run_on_loop(_run(options, scratch))
     except (Invalid, AlreadyRunning) as error:
         logging.getLogger("nexapod.node").error("%s", error)
         return 2
@@ -296,33 +291,8 @@ def run(options: NodeOptions) -> int:
 
 async def _run(options: NodeOptions, scratch: Scratch) -> int:
     agent = Agent(options, scratch)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_IGN:
-            continue  # nohup: it is to outlive its terminal
-        with contextlib.suppress(NotImplementedError, RuntimeError):
-            loop.add_signal_handler(number, agent.stop)
+    stop_on_signals(agent.stop)
     return await agent.run()
-
-
-def _loop_run(main: Coroutine[Any, Any, int]) -> int:
-    factory = None
-    with contextlib.suppress(ImportError):
-        import uvloop
-
-        factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(main)
-
-
-def _prepare_log() -> None:
-    log = logging.getLogger("nexapod.node")
-    if log.handlers or logging.getLogger().handlers:
-        return
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
 
 
 __all__ = ["Agent", "NodeOptions", "run"]

@@ -12,6 +12,7 @@ from nexapod.core.records import AttemptReport
 from nexapod.core.states import AttemptEnd
 from nexapod.node.attempt import Attempt, Intent, Key
 from nexapod.node.engines import frames
+from nexapod.node.engines.crew import Crew
 from nexapod.node.engines.placement import AHEAD_S, idle_slot, short_slot, wanted
 from nexapod.node.engines.process import RunnerProcess, Setting
 from nexapod.node.engines.slots import Resources, Slot
@@ -54,7 +55,6 @@ class Pool:
         self, setting: Setting, slots: int, prefetch: int, resources: Resources,
         estimates: Estimates, listener: Listener,
     ) -> None:  # fmt: skip
-        self._setting = setting
         self._slots = [Slot(index) for index in range(slots)]
         self._prefetch = prefetch
         self._resources = resources
@@ -62,15 +62,11 @@ class Pool:
         self._listener = listener
         self._waiting: deque[Attempt] = deque()
         self._by_runner: dict[RunnerProcess, Slot] = {}
-        self._living: set[RunnerProcess] = set()
-        self._started = 0
-        self._bad_starts = 0
-        self._start_after = 0.0
+        self._crew = Crew(setting, self._done, self._dead)
         self._progress_at = time.monotonic()
         self._pumping = False
         self._loop = asyncio.get_running_loop()
         self._watch = Watch(self._slots, self)
-        self._changed = asyncio.Event()
         self.is_open = True
 
     # ── what the agent asks ──────────────────────────────────────────────────────────────────────
@@ -104,7 +100,7 @@ class Pool:
         """Every lease here, for a heartbeat."""
         now_ns = time.monotonic_ns()
         held = [Holding(*attempt.key) for attempt in self._waiting]
-        for runner in self._living:
+        for runner in self._crew.living:
             running = runner.running()
             for attempt in runner.sent.values():
                 if running is not None and running[0] is attempt:
@@ -120,7 +116,7 @@ class Pool:
                 self._waiting.remove(attempt)
                 self._tell_unstarted(attempt, intent)
                 return True
-        for runner in list(self._living):
+        for runner in list(self._crew.living):
             for attempt in list(runner.sent.values()):
                 if attempt.key == key:
                     self._end_sent(runner, attempt, intent)
@@ -138,7 +134,7 @@ class Pool:
 
     def kill_running(self, intent: Intent) -> None:
         """End everything that runs."""
-        for runner in list(self._living):
+        for runner in list(self._crew.living):
             for attempt in list(runner.sent.values()):
                 attempt.intent = attempt.intent or intent
             if runner.sent:
@@ -149,7 +145,7 @@ class Pool:
         slot = self._slots[0]
         runner = self._start_runner(slot, None)
         while not runner.is_ready and runner.exit_code is None:
-            await self.change()
+            await self._crew.change()
         if not runner.is_ready:
             return f"the runner process ended with exit code {runner.exit_code} while it started"
         return runner.problem
@@ -158,15 +154,12 @@ class Pool:
         """End all processes. Nothing must be running any more."""
         self.is_open = False
         self._watch.close()
-        for runner in list(self._living):
-            runner.kill(at_once=not runner.sent)
-        while self._living:
-            await self.change()
+        await self._crew.close()
 
-    async def change(self) -> None:
-        """Wait until a runner has told something, or has died."""
-        self._changed.clear()
-        await self._changed.wait()
+    async def quiet(self) -> None:
+        """Wait until no slot has anything to do."""
+        while self.busy():
+            await self._crew.change()
 
     # ── who goes where ───────────────────────────────────────────────────────────────────────────
 
@@ -188,7 +181,7 @@ class Pool:
     def _place(self, attempt: Attempt) -> bool:
         """Send the attempt to a slot, strictly in order, so that a large one is not starved."""
         now = time.monotonic()
-        if now < self._start_after:
+        if not self._crew.may_start:
             return False
         slot = idle_slot(self._slots, attempt)
         if slot is None:
@@ -218,13 +211,8 @@ class Pool:
         return runner if runner is not None else self._start_runner(slot, devices)
 
     def _start_runner(self, slot: Slot, devices: tuple[str, ...] | None) -> RunnerProcess:
-        self._started += 1
-        runner = RunnerProcess(
-            self._setting, f"runner-{self._started}", devices, self._done, self._ready, self._dead
-        )
-        slot.runner = runner
+        runner = slot.runner = self._crew.start(devices)
         self._by_runner[runner] = slot
-        self._living.add(runner)
         self._watch.sweep_later()
         return runner
 
@@ -254,11 +242,6 @@ class Pool:
 
     # ── what runners tell ────────────────────────────────────────────────────────────────────────
 
-    def _ready(self, runner: RunnerProcess) -> None:
-        if not runner.problem:
-            self._bad_starts = 0
-        self._changed.set()
-
     def _done(
         self, runner: RunnerProcess, attempt: Attempt, flags: int, run_s: float, report: bytes
     ) -> None:
@@ -276,7 +259,6 @@ class Pool:
         if flags & frames.REPLACE or runner.was_killed:
             self._detach(runner)
             runner.kill(at_once=True)
-        self._changed.set()
         self._pump_soon()
 
     def _dead(self, runner: RunnerProcess) -> None:
@@ -297,16 +279,12 @@ class Pool:
         for attempt in runner.sent.values():  # ended on purpose before they started
             self._tell_unstarted(attempt, attempt.intent or "release")
         runner.sent.clear()
-        self._living.discard(runner)
-        self._changed.set()
         self._pump_soon()
 
     def _bad_start(self, runner: RunnerProcess) -> None:
-        self._bad_starts += 1
         if not runner.sent and not self._waiting:
             return  # whoever asked for it looks at `problem`
-        delay_s = min(30.0, 0.25 * 2.0**self._bad_starts)
-        self._start_after = time.monotonic() + delay_s
+        delay_s = self._crew.pause()
         self._loop.call_later(delay_s + 0.01, self._pump)
         why = runner.problem or runner.output().strip().rpartition("\n")[2]
         self._listener.say(
