@@ -13,7 +13,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from nexapod import errors
 from nexapod.api import clients, nodes, streams
-from nexapod.api.answers import refusal
+from nexapod.api.answers import Ready, refusal
 from nexapod.api.gate import Gate, read_body
 from nexapod.api.request import Request
 from nexapod.coordinator.service import Service
@@ -22,7 +22,8 @@ from nexapod.wire.routes import ROUTES
 
 logger = logging.getLogger(__name__)
 
-Handler = Callable[[Request, Any], Awaitable[web.StreamResponse]]
+Answer = web.StreamResponse | Ready
+Handler = Callable[[Request, Any], Awaitable[Answer]]
 
 #: Bodies beyond this are parsed off the loop, so that nobody waits for a large one.
 _PARSE_HERE_BYTES = 256 * 1024
@@ -48,7 +49,7 @@ class Api:
         self.service = service
         self.gate = gate
 
-    async def __call__(self, http: web.BaseRequest) -> web.StreamResponse:
+    async def __call__(self, http: web.BaseRequest) -> Answer:
         """Answer `http`. Errors become answers here, and only here."""
         content_type = codec.JSON
         try:
@@ -92,7 +93,7 @@ class _Connection(RequestHandler):
         status: int = 500,
         exc: BaseException | None = None,
         message: str | None = None,
-    ) -> web.StreamResponse:
+    ) -> Any:
         """The answer for what never reached a handler."""
         if status >= 500:
             logger.error("a request failed outside its handler", exc_info=exc)
@@ -110,7 +111,8 @@ class HttpServer(web.Server):
     """An aiohttp low-level server: no router, since `wire.routes` is the router."""
 
     def __init__(self, api: Api) -> None:
-        super().__init__(api, handler_cancellation=True, access_log=None)
+        handler: Any = api  # `Ready` is all of a response that aiohttp asks for
+        super().__init__(handler, handler_cancellation=True, access_log=None)
 
     def __call__(self) -> RequestHandler:
         """One connection."""

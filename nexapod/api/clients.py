@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from nexapod import errors
-from nexapod.api.answers import answer, raw
+from nexapod.api.answers import Ready, answer, raw
 from nexapod.api.openapi import document
 from nexapod.api.request import Request
 from nexapod.api.rows import ROW_FIELDS, job_row, job_rows_json, node_rows
@@ -25,7 +25,7 @@ _PAGE = 1000
 _COLUMN_PAGE = 10_000
 
 
-async def submit(request: Request, body: m.NewJob | list[m.NewJob]) -> web.Response:
+async def submit(request: Request, body: m.NewJob | list[m.NewJob]) -> Ready:
     """``POST /jobs``"""
     jobs = body if isinstance(body, list) else [body]
     if len(jobs) > 10_000:
@@ -54,25 +54,25 @@ def _cancelled(verdict: Verdict) -> m.Cancelled:
     )  # fmt: skip
 
 
-async def cancel(request: Request, body: None) -> web.Response:
+async def cancel(request: Request, body: None) -> Ready:
     """``POST /jobs/{job_id}/cancel``"""
     verdicts = await request.service.cancel([_job_id(request)])
     return answer(_cancelled(verdicts[0]))
 
 
-async def cancel_many(request: Request, body: m.JobIds) -> web.Response:
+async def cancel_many(request: Request, body: m.JobIds) -> Ready:
     """``POST /jobs/cancel``"""
     verdicts = await request.service.cancel(body.job_ids)
     return answer([_cancelled(v) for v in verdicts if v.error is None], request.content_type)
 
 
-async def job_states(request: Request, body: m.JobIds) -> web.Response:
+async def job_states(request: Request, body: m.JobIds) -> Ready:
     """``POST /jobs/states``"""
     rows = await request.service.read(request.service.store.states, tuple(body.job_ids))
     return answer([m.JobPatch(*row) for row in rows], request.content_type)
 
 
-async def retry(request: Request, body: None) -> web.Response:
+async def retry(request: Request, body: None) -> Ready:
     """``POST /jobs/{job_id}/retry``"""
     return answer(m.Submitted(*await request.service.retry(_job_id(request))))
 
@@ -84,12 +84,12 @@ def _job_id(request: Request) -> str:
     return job_id
 
 
-async def nodes(request: Request, body: None) -> web.Response:
+async def nodes(request: Request, body: None) -> Ready:
     """``GET /nodes``"""
     return answer(node_rows(request.service), MSGPACK if request.wants(MSGPACK) else JSON)
 
 
-async def jobs(request: Request, body: None) -> web.StreamResponse:
+async def jobs(request: Request, body: None) -> web.StreamResponse | Ready:
     """``GET /jobs``"""
     status = tuple(filter(None, (request.text("status") or "").split(",")))
     if not set(status) <= set(JobState):
@@ -108,7 +108,7 @@ async def jobs(request: Request, body: None) -> web.StreamResponse:
     return await _stream(request, which, None if limit is None else int(limit), fields)
 
 
-async def _columns(request: Request, which: JobFilter, limit: int) -> web.Response:
+async def _columns(request: Request, which: JobFilter, limit: int) -> Ready:
     which = msgspec.structs.replace(which, limit=min(limit, _COLUMN_PAGE))
     rows = await request.service.read(request.service.store.job_rows, which)
     return answer({"columns": JOB_COLUMNS, "rows": rows}, MSGPACK)
@@ -158,7 +158,7 @@ async def _page(
     return job_rows_json(rows, values, fields), last
 
 
-async def job_detail(request: Request, body: None) -> web.Response:
+async def job_detail(request: Request, body: None) -> Ready:
     """``GET /jobs/{job_id}``"""
     job_id = _job_id(request)
     service = request.service
@@ -184,7 +184,7 @@ async def job_detail(request: Request, body: None) -> web.Response:
     return answer(detail)
 
 
-async def job_result(request: Request, body: None) -> web.Response:
+async def job_result(request: Request, body: None) -> Ready:
     """``GET /jobs/{job_id}/result``"""
     job_id = _job_id(request)
     value = (await request.service.read(request.service.store.values, [job_id])).get(job_id)
@@ -193,7 +193,7 @@ async def job_result(request: Request, body: None) -> web.Response:
     return answer(value, MSGPACK)
 
 
-async def attempts(request: Request, body: None) -> web.Response:
+async def attempts(request: Request, body: None) -> Ready:
     """``GET /attempts``"""
     rows = await request.service.read(request.service.store.attempt_rows)
     if request.wants(MSGPACK):
@@ -201,24 +201,24 @@ async def attempts(request: Request, body: None) -> web.Response:
     return answer([dict(zip(ATTEMPT_COLUMNS, row, strict=True)) for row in rows])
 
 
-async def sweeps(request: Request, body: None) -> web.Response:
+async def sweeps(request: Request, body: None) -> Ready:
     """``GET /sweeps``"""
     found = await request.service.read(request.service.store.sweeps)
     return answer([m.SweepRow(name, count) for name, count in found])
 
 
-async def status(request: Request, body: None) -> web.Response:
+async def status(request: Request, body: None) -> Ready:
     """``GET /status``"""
     service = request.service
     counts = {str(state): service.board.counts[state] for state in JobState}
     return answer(m.Status(counts, service.started_at))
 
 
-async def health(request: Request, body: None) -> web.Response:
+async def health(request: Request, body: None) -> Ready:
     """``GET /health``"""
     return answer(m.Health("ok"))
 
 
-async def openapi(request: Request, body: None) -> web.Response:
+async def openapi(request: Request, body: None) -> Ready:
     """``GET /openapi.json``"""
     return raw(document())

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 
 import msgspec
-from aiohttp import web
 
 from nexapod import errors
-from nexapod.api.answers import answer, raw
+from nexapod.api.answers import Ready, answer, raw
 from nexapod.api.profile import capacity_of
 from nexapod.api.request import Request
 from nexapod.coordinator.orders import INLINE_BYTES, as_json
@@ -26,7 +25,7 @@ _NO_JOB = msgspec.json.encode(m.NoJob())
 _REPLY_BYTES = 32 * 1024 * 1024
 
 
-async def register(request: Request, body: m.Register) -> web.Response:
+async def register(request: Request, body: m.Register) -> Ready:
     """``POST /register``"""
     profile = as_json(body.profile, request.content_type)
     message = msgspec.structs.replace(body, profile=msgspec.Raw(profile))
@@ -34,10 +33,13 @@ async def register(request: Request, body: m.Register) -> web.Response:
         body.node_id, profile, capacity_of(message), body.boot_id, time.time(), request.peer
     )
     lost = await request.service.execute(c.Register(record, body.holding, LEASE_S))
-    return answer(m.Registered("registered", body.node_id, LEASE_S, lost), request.content_type)
+    return answer(
+        m.Registered("registered", body.node_id, LEASE_S, lost, request.service.fleet_id),
+        request.content_type,
+    )
 
 
-async def job(request: Request, body: None) -> web.Response:
+async def job(request: Request, body: None) -> Ready:
     """``GET /job``"""
     node_id = _id_header(request, "X-Node-ID", required=True)
     poll_id = _id_header(request, "X-Poll-ID", required=False)
@@ -71,7 +73,7 @@ def _id_header(request: Request, name: str, *, required: bool) -> str | None:
     return value
 
 
-async def result(request: Request, body: m.SeedResult) -> web.Response:
+async def result(request: Request, body: m.SeedResult) -> Ready:
     """``POST /result``"""
     if body.status == "failed":
         if body.error is None:
@@ -93,7 +95,7 @@ async def result(request: Request, body: m.SeedResult) -> web.Response:
     return answer(m.ResultReceived("result_received", body.job_id), request.content_type)
 
 
-async def lease(request: Request, body: m.LeaseRequest) -> web.Response:
+async def lease(request: Request, body: m.LeaseRequest) -> Ready:
     """``POST /lease``"""
     service = request.service
     node = service.board.nodes.get(body.node_id)
@@ -144,7 +146,7 @@ async def _with_payloads(
     return jobs
 
 
-async def heartbeat(request: Request, body: m.Heartbeat) -> web.Response:
+async def heartbeat(request: Request, body: m.Heartbeat) -> Ready:
     """``POST /heartbeat``"""
     leases = tuple((held.job_id, held.epoch, held.elapsed_s) for held in body.leases)
     reply = await request.service.heartbeat(c.Renew(body.node_id, leases, LEASE_S), body.wait_s)
@@ -152,7 +154,7 @@ async def heartbeat(request: Request, body: m.Heartbeat) -> web.Response:
     return answer(m.HeartbeatReply(LEASE_S, statuses), request.content_type)
 
 
-async def results(request: Request, body: m.Results) -> web.Response:
+async def results(request: Request, body: m.Results) -> Ready:
     """``POST /results``"""
     refused: dict[int, m.ReportStatus] = {}
     good: list[AttemptReport] = []
@@ -192,7 +194,7 @@ def _status(verdict: Verdict) -> m.ReportStatus:
     return m.ReportStatus(verdict.job_id, verdict.error.code, verdict.error.message)
 
 
-async def leave(request: Request, body: m.Leave) -> web.Response:
+async def leave(request: Request, body: m.Leave) -> Ready:
     """``POST /leave``"""
     released = await request.service.execute(c.Leave(body.node_id, body.release))
     node = request.service.board.nodes.get(body.node_id)

@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from nexapod import errors
-from nexapod.api.answers import answer
+from nexapod.api.answers import Ready, answer
 from nexapod.api.request import Request
 from nexapod.coordinator.feed import patch_of
 from nexapod.wire import messages as m
@@ -17,7 +17,7 @@ from nexapod.wire import messages as m
 _KEEPALIVE_S = 15.0
 
 
-async def put_blob(request: Request, body: None) -> web.Response:
+async def put_blob(request: Request, body: None) -> Ready:
     """``PUT /blobs/{sha256}``"""
     sha256 = request.names["sha256"]
     blobs = request.service.blobs

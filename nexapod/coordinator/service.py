@@ -40,6 +40,9 @@ SEED_LEASE_S = 3600.0
 #: Payloads of waiting jobs kept in memory, so that most leases need no read.
 CACHE_BYTES = 64 * 1024 * 1024
 
+#: A batch is written at this size even while more commands keep coming.
+BATCH_EVENTS = 2_000
+
 _WAKING = (e.JobQueued, e.JobRequeued, e.JobsDue, e.AttemptEnded, e.JobClosed, e.NodeRegistered)
 
 
@@ -89,6 +92,7 @@ class Service:
         self.blobs = blobs
         self.board = Board()
         self.feed = Feed()
+        self.fleet_id = ""
         self.started_at = time.time()
         self._thread = thread
         self._gathering: Batch | None = None
@@ -120,6 +124,7 @@ class Service:
             time.time(),
         )
         self.board = board
+        self.fleet_id = snapshot.fleet_id
         self._payloads.clear()
         self._payload_bytes = 0
 
@@ -179,8 +184,7 @@ class Service:
                 if batch is None:
                     batch = self._gathering = Batch()
                     if self._writing is None:
-                        # Not at once: commands that arrived together should share the commit.
-                        self._loop.call_soon(self._write)
+                        self._loop.call_soon(self._write_when_quiet, batch, 0)
                 batch.events.append(event)
                 self._note(event)
             wake = wake or isinstance(event, _WAKING)
@@ -211,9 +215,15 @@ class Service:
 
     # ── commits ──────────────────────────────────────────────────────────────────────────────────
 
-    def _write(self) -> None:
-        batch = self._gathering
-        if batch is None or self._writing is not None:
+    def _write_when_quiet(self, batch: Batch, seen: int) -> None:
+        """Write the batch once a turn of the loop has added nothing to it.
+
+        Commands that arrive together share a commit so, and a lone one waits for nothing.
+        """
+        if self._gathering is not batch or self._writing is not None:
+            return
+        if seen < len(batch.events) < BATCH_EVENTS:
+            self._loop.call_soon(self._write_when_quiet, batch, len(batch.events))
             return
         self._gathering, self._writing = None, batch
 
@@ -233,7 +243,8 @@ class Service:
         except Exception:
             logger.exception("a listener of the feed failed")
         batch.settle(None)
-        self._write()
+        if self._gathering is not None:
+            self._loop.call_soon(self._write_when_quiet, self._gathering, 0)
 
     def _recover(self, batch: Batch, error: BaseException) -> None:
         """A commit failed: what is in memory is ahead of the disk, so read the disk again."""

@@ -156,9 +156,9 @@ class Reporter:
             await self._send(items[middle:])
             return
         item = items[0]
+        report = msgspec.msgpack.decode(self._spool.frame(item), type=AttemptReport)
         self._spool.remove(items)
         self._chronicle.warn(f"job {item.job_id}: the coordinator refused the report: {error}")
-        report = msgspec.msgpack.decode(self._spool.frame(item), type=AttemptReport)
         if report.value is not None or report.output:
             failure = Failure(message=f"the result was refused: {error}", retryable=False)
             self.add(AttemptReport(item.job_id, item.epoch, AttemptEnd.FAILED, failure=failure))

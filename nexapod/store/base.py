@@ -33,7 +33,7 @@ class Payload(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """Everything a board is restored from."""
+    """Everything a board is restored from, and the database's own id."""
 
     jobs: list[OpenJob]
     nodes: list[NodeRecord]
@@ -41,6 +41,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     tallies: dict[str, tuple[int, int]]
     next_seq: int
     requests: dict[str, str]
+    fleet_id: str
 
 
 class JobFilter(msgspec.Struct, frozen=True):

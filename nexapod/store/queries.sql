@@ -45,6 +45,9 @@ INSERT INTO nodes (id, profile, capacity, boot_id, registered_at, address) VALUE
 ON CONFLICT (id) DO UPDATE SET profile = excluded.profile, capacity = excluded.capacity,
   boot_id = excluded.boot_id, address = excluded.address;
 
+-- name: fleet_id
+SELECT value FROM meta WHERE name = 'fleet_id';
+
 -- name: open_jobs
 SELECT j.seq, j.id, j.state, j.node, j.epoch, j.failures, j.lost_on, j.not_before, j.name, j.sweep,
        j.demand, j.priority, j.retries, j.timeout_s, j.key, j.after, j.retry_of, j.submission,

@@ -29,6 +29,7 @@ from nexapod.core.records import (
     Value,
 )
 from nexapod.core.states import JobState
+from nexapod.ids import new_boot_id
 from nexapod.store.base import JobFilter, Payload, Snapshot
 from nexapod.store.rows import Rows
 
@@ -129,7 +130,8 @@ class SqliteStore:
                 )
             schema = (Path(__file__).parent / "schema.sql").read_text()
             self._db.executescript(
-                f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+                f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {SCHEMA_VERSION}; "
+                f"INSERT INTO meta VALUES ('fleet_id', '{new_boot_id()}'); COMMIT;"
             )
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────────
@@ -201,7 +203,8 @@ class SqliteStore:
             for node_id, profile, capacity, boot_id, registered_at, address in self._run("nodes")
         ]  # fmt: skip
         counts, tallies = _split(self._run("tallies"))
-        return Snapshot(jobs, nodes, counts, tallies, self._run("next_seq")[0][0], requests)
+        (next_seq,), (fleet_id,) = self._run("next_seq")[0], self._run("fleet_id")[0]
+        return Snapshot(jobs, nodes, counts, tallies, next_seq, requests, fleet_id)
 
     def payloads(self, seqs: Iterable[int]) -> dict[int, Payload]:
         """See `Store.payloads`."""

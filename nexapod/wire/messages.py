@@ -47,12 +47,17 @@ class Register(Struct, frozen=True):
 
 
 class Registered(Struct, frozen=True):
-    """The answer to `Register`. `lost` are leases in `holding` no longer the node's."""
+    """The answer to `Register`. `lost` are leases in `holding` no longer the node's.
+
+    `fleet_id` names the coordinator's database: an agent that finds another one behind the same
+    address (the port was taken over) keeps its results for its own.
+    """
 
     status: Literal["registered"]
     node_id: str
     lease_s: float
     lost: tuple[tuple[str, int], ...] = ()
+    fleet_id: str = ""
 
 
 class Assignment(Struct, frozen=True):

@@ -6,13 +6,13 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Iterable
-from typing import Protocol
 
 from nexapod.core.records import AttemptReport
 from nexapod.core.states import AttemptEnd
 from nexapod.node.attempt import Attempt, Intent, Key
 from nexapod.node.engines import frames
 from nexapod.node.engines.crew import Crew
+from nexapod.node.engines.listener import Listener
 from nexapod.node.engines.placement import AHEAD_S, idle_slot, short_slot, wanted
 from nexapod.node.engines.process import RunnerProcess, Setting
 from nexapod.node.engines.slots import Resources, Slot
@@ -22,22 +22,6 @@ from nexapod.node.estimates import Estimates
 from nexapod.wire.messages import Holding
 
 _STUCK_S = 1.0
-
-
-class Listener(Protocol):
-    """Who is told what becomes of attempts."""
-
-    def finished(self, attempt: Attempt, flags: int, run_s: float, report: bytes) -> None:
-        """A runner finished it; `report` is the encoded `AttemptReport`."""
-
-    def ended(self, attempt: Attempt, report: AttemptReport | None) -> None:
-        """It ended in another way. None: nobody is to be told."""
-
-    def room(self) -> None:
-        """The pool may want more."""
-
-    def say(self, text: str) -> None:
-        """A line for the log."""
 
 
 class Pool:

@@ -52,6 +52,7 @@ class CoordinatorDouble:
         self.down = False
         self.refuse: dict[str, str] = {}
         self.refusals = 0
+        self.poison: set[str] = set()
         self.news = asyncio.Condition()
         self.loop: asyncio.AbstractEventLoop | None = None
         self._count = 0
@@ -184,6 +185,9 @@ class CoordinatorDouble:
 
     async def _results(self, request: web.Request) -> web.Response:
         body = msgspec.msgpack.decode(await request.read(), type=m.Results)
+        if self.poison & {report.job_id for report in body.reports if report.value}:
+            self.refusals += 1
+            return error(422, "invalid", "a report is wrong")
         told = []
         for report in body.reports:
             self.held.pop(report.job_id, None)

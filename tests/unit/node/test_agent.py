@@ -108,6 +108,28 @@ def test_a_refused_report_is_an_answer(tmp_path):
     asyncio.run(main())
 
 
+def test_one_report_that_spoils_its_batch_is_found_and_reported_as_a_failure(tmp_path):
+    async def main():
+        fleet = CoordinatorDouble()
+        async with Site(fleet) as site, Node(site.url, tmp_path, slots=2) as node:
+            await fleet.result(fleet.submit(jobs.add, 0))
+            fleet.down = True
+            calls = [fleet.submit(jobs.add, i) for i in range(6)]
+            fleet.poison.add(calls[3])
+            fleet.down = False
+            for i, job in enumerate(calls):
+                report = await fleet.report(job)
+                if job in fleet.poison:
+                    assert report.failure.message == "the result was refused: a report is wrong"
+                    assert not report.failure.retryable
+                else:
+                    assert fleet.open(report.value) == i
+            assert fleet.refusals >= 1
+            await fleet.until(lambda: not node.agent._reporter.unsent)
+
+    asyncio.run(main())
+
+
 def test_a_report_the_coordinator_cannot_store_yet_is_kept(tmp_path):
     async def main():
         fleet = CoordinatorDouble()
