@@ -194,7 +194,7 @@ def fleet_summary(fleet: Fleet) -> FleetSummary:
         recent=tuple(_lines(newest.by_name())),
         eta_s=pulse.eta_s(open_),
         hints=tuple(_hints(fleet, nodes, counts)),
-        command=Invitation(fleet.url, fleet.token).shown,
+        starting=sum(node.is_alive() for node in fleet.local_nodes) if not nodes else 0,
     )
 
 

@@ -61,6 +61,8 @@ class FleetSummary(msgspec.Struct, frozen=True, kw_only=True):
         Sentences on what to do next: no nodes yet, jobs that no node can run, an open port.
     command
         The line that makes another machine join, without any secret; shown when there are no nodes.
+    starting
+        Nodes that were started here and have not registered yet.
     """
 
     name: str
@@ -77,6 +79,7 @@ class FleetSummary(msgspec.Struct, frozen=True, kw_only=True):
     eta_s: float | None = None
     hints: tuple[str, ...] = ()
     command: str = ""
+    starting: int = 0
 
 
 class NodeSummary(msgspec.Struct, frozen=True, kw_only=True):

@@ -94,7 +94,7 @@ class Client:
     def ask(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Reply:
-        """One request. `bytes` go as they are, anything else as JSON; a header of "" is left out."""
+        """One request. `bytes` go as they are, the rest as JSON; a header of "" is left out."""
         sent = {"Content-Type": "application/json"} if body is not None else {}
         if self.token is not None:
             sent["Authorization"] = f"Bearer {self.token}"
@@ -320,7 +320,9 @@ def assert_sound(database: Path) -> None:
         assert db.execute(epochs).fetchall() == []
 
 
-def run_python(script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_python(
+    script: str, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """A Python program of its own, run to its end."""
     return subprocess.run(
         [sys.executable, "-c", script, *arguments],
@@ -332,7 +334,9 @@ def run_python(script: str, *arguments: str, **environment: str) -> subprocess.C
     )
 
 
-def nexapod(*arguments: Sequence[str] | str, **environment: str) -> subprocess.CompletedProcess[str]:
+def nexapod(
+    *arguments: Sequence[str] | str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """The command line, run to its end."""
     return subprocess.run(
         [sys.executable, "-m", "nexapod", *map(str, arguments)],

@@ -35,7 +35,12 @@ def test_one_job_or_a_list_of_jobs_can_be_submitted(api: Client):
 
 
 def test_what_was_asked_for_is_what_is_stored(api: Client):
-    asked = {"name": "fold", "sweep": unique("s"), "params": {"t": 300.5}, "priority": -3}
+    asked: dict[str, Any] = {
+        "name": "fold",
+        "sweep": unique("s"),
+        "params": {"t": 300.5},
+        "priority": -3,
+    }
     row = api.job(api.submit(1, **asked))
     assert asked.items() <= row.items()
     assert row["status"] == "pending"
@@ -46,14 +51,17 @@ def test_what_was_asked_for_is_what_is_stored(api: Client):
 def test_a_list_is_taken_whole_or_not_at_all(api: Client):
     taken = api.submit(1, job_id=unique("taken"))
     before = api.get("/jobs?fields=job_id")
-    jobs = [{"data": 1, "job_id": unique("new")}, {"data": "other", "job_id": taken}]
+    jobs: list[dict[str, Any]] = [
+        {"data": 1, "job_id": unique("new")},
+        {"data": "other", "job_id": taken},
+    ]
     assert api.ask("POST", "/jobs", jobs).status == 409
     assert api.get("/jobs?fields=job_id") == before
     assert api.ask("GET", f"/jobs/{jobs[0]['job_id']}").status == 404
 
 
 def test_the_same_job_id_and_body_is_the_same_job(api: Client):
-    job = {"data": {"n": 1}, "job_id": unique("again"), "priority": 2}
+    job: dict[str, Any] = {"data": {"n": 1}, "job_id": unique("again"), "priority": 2}
     assert api.post("/jobs", job) == api.post("/jobs", job)
     assert api.ask("POST", "/jobs", {**job, "priority": 3}).status == 409
     api.register("again")
@@ -180,7 +188,7 @@ def test_the_same_result_twice_is_one_result(api: Client):
     job_id = api.submit()
     api.poll("twice")
     first = api.report("twice", job_id, {"x": 1})
-    assert api.report("twice", job_id, {"x": 1}) [:1] == first[:1] == (200,)
+    assert api.report("twice", job_id, {"x": 1})[:1] == first[:1] == (200,)
     assert api.report("twice", job_id, {"x": 2}).code == "conflict"
     assert api.job(job_id)["result"] == {"x": 1}
 

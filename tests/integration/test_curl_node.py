@@ -80,7 +80,7 @@ def check(coordinator: Coordinator, name: str) -> None:
     ids = {job["job_id"]: n for job, n in zip(jobs, NUMBERS, strict=True)}
 
     def all_done() -> bool:
-        return client.get("/status")["jobs"]["completed"] >= len(ids)
+        return bool(client.get("/status")["jobs"]["completed"] >= len(ids))
 
     eventually(all_done, "the curl node to finish")
     for row in client.get("/jobs"):

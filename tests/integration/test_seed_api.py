@@ -130,7 +130,9 @@ def test_any_json_value_is_data_and_result_and_comes_back_byte_for_byte(api: Cli
 
 
 def test_a_profile_comes_back_byte_for_byte(api: Client):
-    raw = b'{ "os":"Linux",  "weird" : [1.0, 1e2,\t{"deep":{}}], "\\u0041": null,\n"cpu":"\xc3\xa9"}'
+    raw = (
+        b'{ "os":"Linux",  "weird" : [1.0, 1e2,\t{"deep":{}}], "\\u0041": null,\n"cpu":"\xc3\xa9"}'
+    )
     api.ask("POST", "/register", b'{"node_id":"odd-profile","profile":' + raw + b"}")
     assert raw in api.ask("GET", "/nodes").body
 

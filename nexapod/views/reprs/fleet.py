@@ -142,6 +142,9 @@ def _node_row(row: NodeRow, at: float) -> list[Cell]:
 
 
 def _no_nodes(summary: FleetSummary) -> str:
+    if summary.starting:
+        words = f"{plural(summary.starting, 'local node')} starting …"
+        return f'<div class="nxp-label">{words}</div>'
     start, invite = (
         f'<span class="nxp-mono">{code}</span>'
         for code in ("fleet.start_nodes(2)", "fleet.invite()")
@@ -170,6 +173,8 @@ def fleet_text(summary: FleetSummary) -> str:
     lines.append(f"  {plain.counts_line(summary.counts)}")
     if here:
         lines.append(f"  {plural(len(here), 'node')}, {busy} of {plural(slots, 'slot')} busy")
+    elif summary.starting:
+        lines.append(f"  {plural(summary.starting, 'local node')} starting")
     elif not summary.nodes:
         lines.append("  no nodes yet: fleet.start_nodes(2), or fleet.invite()")
     shown = ranked(summary.nodes)

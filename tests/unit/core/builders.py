@@ -25,7 +25,7 @@ from nexapod.core.states import AttemptEnd, JobState
 NOW = 1_760_000_000.0
 LEASE_S = 60.0
 KINDS = ("data", "function")
-GIB = 1024**3
+GB = 1_000_000_000
 
 
 def digest(text: str) -> bytes:
@@ -39,7 +39,7 @@ def order(job_id: str, demand: Demand | None = None, body: str | None = None, **
 
 
 def record(node_id: str, boot_id: str | None = "boot-1", **capacity: Any) -> NodeRecord:
-    capacity = {"slots": 2, "cpus": 8.0, "memory_bytes": 16 * GIB, "kinds": KINDS, **capacity}
+    capacity = {"slots": 2, "cpus": 8.0, "memory_bytes": 16 * GB, "kinds": KINDS, **capacity}
     return NodeRecord(node_id, b'{"os": "Linux"}', Capacity(**capacity), boot_id, NOW)
 
 

@@ -9,14 +9,14 @@ import pytest
 from nexapod.core import commands as c
 from nexapod.core.records import Capacity, Demand
 from nexapod.core.schedule import Room, why_not
-from tests.unit.core.builders import GIB, KINDS, Desk, completed, order
+from tests.unit.core.builders import GB, KINDS, Desk, completed, order
 
 RUNNER = "ab" * 32
 OTHER = "cd" * 32
 
 
 def capacity(**given: Any) -> Capacity:
-    given = {"slots": 4, "cpus": 4.0, "memory_bytes": 8 * GIB, "kinds": KINDS, **given}
+    given = {"slots": 4, "cpus": 4.0, "memory_bytes": 8 * GB, "kinds": KINDS, **given}
     return Capacity(**given)
 
 
@@ -41,8 +41,8 @@ def capacity(**given: Any) -> Capacity:
         ({"tags": ("lab", "gpu")}, Demand(tags=("gpu", "lab")), None),
         ({}, Demand(cpus=8), "needs 8 CPUs, this node has 4"),
         ({"cpus": 0.5}, Demand(cpus=1), None),
-        ({}, Demand(memory_bytes=9 * GIB), "needs 9 GiB of memory, this node has 8"),
-        ({}, Demand(memory_bytes=8 * GIB), None),
+        ({}, Demand(memory_bytes=9 * GB), "needs 9 GB of memory, this node has 8"),
+        ({}, Demand(memory_bytes=8 * GB), None),
         ({}, Demand(gpus=1), "needs 1 GPUs, this node has 0"),
         ({"gpus": 2}, Demand(gpus=2), None),
     ],
@@ -119,7 +119,7 @@ def test_heavy_jobs_share_cpus_memory_and_gpus() -> None:
     for demand, fits in [
         (Demand(cpus=3), 1),
         (Demand(cpus=2), 2),
-        (Demand(memory_bytes=3 * GIB), 2),
+        (Demand(memory_bytes=3 * GB), 2),
         (Demand(gpus=1), 2),
         (Demand(cpus=0.5, gpus=1), 2),
     ]:

@@ -1,0 +1,109 @@
+"""A real JupyterLab in a real Chromium, for tests and for the documentation's pictures."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from playwright.sync_api import Page, sync_playwright
+
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+            "--disable-background-networking", "--hide-scrollbars"]  # fmt: skip
+
+
+def chromium() -> str | None:
+    """Where the browser is, if there is one."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((path for name in names if (path := shutil.which(name))), None)
+
+
+@contextlib.contextmanager
+def jupyter(folder: Path) -> Iterator[str]:
+    """A JupyterLab on loopback that knows nothing of the user's own; gives its URL."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        **os.environ,
+        "XDG_DATA_HOME": str(folder / "data"),
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_DATA_DIR": str(folder / "jupyter"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "IPYTHONDIR": str(folder / "ipython"),
+    }
+    command = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}",
+        "--allow-root", f"--ServerApp.root_dir={folder}", "--IdentityProvider.token=tests",
+        "--ServerApp.port_retries=0", "--LabApp.expose_app_in_browser=True",
+    ]  # fmt: skip
+    # No pop-up that asks about news: it would cover the page.
+    labconfig = folder / "config" / "labconfig"
+    labconfig.mkdir(parents=True)
+    disabled = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+    (labconfig / "page_config.json").write_text(json.dumps(disabled))
+    server = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"{url}/api?token=tests", timeout=1)
+                break
+            time.sleep(0.25)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def run_all(page: Page, url: str, notebook: str) -> None:
+    """Open the notebook and run every cell."""
+    page.goto(f"{url}/lab/tree/{notebook}?token=tests&reset")
+    page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=60_000)
+    page.wait_for_function(
+        "() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel"
+        "?.connectionStatus === 'connected'",
+        timeout=60_000,
+    )
+    for command in ("application:toggle-left-area", "notebook:run-all-cells"):
+        # Not its promise: that is kept only when the last cell has run.
+        page.evaluate(f"() => void window.jupyterapp.commands.execute('{command}')")
+
+
+def write_notebook(path: Path, cells: list[str]) -> None:
+    """A notebook of these code cells, not yet run."""
+    notebook: Any = nbformat.v4.new_notebook(  # type: ignore[no-untyped-call]
+        cells=[nbformat.v4.new_code_cell(cell) for cell in cells]  # type: ignore[no-untyped-call]
+    )
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
+
+
+@contextlib.contextmanager
+def browser_page(folder: Path, width: int = 1180, height: int = 1330) -> Iterator[Page]:
+    """A page of a fresh browser."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch_persistent_context(
+            str(folder / "browser"),
+            executable_path=chromium(),
+            headless=True,
+            args=CHROMIUM,
+            viewport={"width": width, "height": height},
+            device_scale_factor=1.5,
+        )
+        try:
+            yield browser.pages[0]
+        finally:
+            browser.close()
