@@ -101,6 +101,7 @@ def serve(**given: Any) -> None:
     show_default=False,
     help="End when idle and no coordinator has answered for so long.  [default: never]",
 )
+@click.option("--fleet-id", default=None, hidden=True, help="Work for no other fleet.")
 @click.option("--verbose", is_flag=True, help="One line per job, however short.")
 def node(url: str, verbose: bool, **given: Any) -> None:
     """Run a node: it dials out to URL, asks for jobs and runs them."""

@@ -211,7 +211,7 @@ async def status(request: Request, body: None) -> Ready:
     """``GET /status``"""
     service = request.service
     counts = {str(state): service.board.counts[state] for state in JobState}
-    return answer(m.Status(counts, service.started_at))
+    return answer(m.Status(counts, service.started_at, service.fleet_id))
 
 
 async def health(request: Request, body: None) -> Ready:

@@ -100,7 +100,7 @@ def _is_running(fleet: Fleet) -> bool:
 
 def _in_process(options: HostOptions, files: FleetFiles) -> Fleet:
     host = Host(options)
-    local = LocalNodes(files.nodes, host.url, host.token)
+    local = LocalNodes(files.nodes, host.url, host.token, host.service.fleet_id)
     fleet = Fleet(options.name, Connection(InProcess(host)), local, None, host.notes)
     atexit.register(_at_exit, local)
     return fleet
@@ -122,7 +122,7 @@ def _detached(options: HostOptions, files: FleetFiles) -> Fleet:
         _spawn(options, files)
     url, pid = _wait_until_up(files)
     transport = Remote(url, None if options.open else files.token())
-    local = LocalNodes(files.nodes, url, transport.token)
+    local = LocalNodes(files.nodes, url, transport.token, transport.fleet_id)
 
     def stop() -> None:
         with contextlib.suppress(psutil.Error):

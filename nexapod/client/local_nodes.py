@@ -44,8 +44,11 @@ class LocalNode:
         How many jobs it runs at once.
     """
 
-    def __init__(self, name: str, slots: int, folder: Path, url: str, token: str | None) -> None:
+    def __init__(
+        self, name: str, slots: int, folder: Path, url: str, token: str | None, fleet_id: str
+    ) -> None:
         self.name = name
+        self._fleet_id = fleet_id
         self.slots = slots
         self.log = folder / f"{name}.log"
         self._folder = folder
@@ -95,6 +98,7 @@ class LocalNode:
             sys.executable, "-m", "nexapod", "node", self._url, "--name", self.name,
             "--slots", str(self.slots), "--scratch", str(self._folder / self.name),
             "--give-up-s", str(GIVE_UP_S),
+            "--fleet-id", self._fleet_id,
         ]  # fmt: skip
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
@@ -152,8 +156,9 @@ class LocalNode:
 class LocalNodes:
     """The local nodes of a fleet, and the thread that starts a dead one anew."""
 
-    def __init__(self, folder: Path, url: str, token: str | None) -> None:
+    def __init__(self, folder: Path, url: str, token: str | None, fleet_id: str) -> None:
         self._folder = folder
+        self._fleet_id = fleet_id
         self._url = url
         self._token = token
         self._lock = threading.Lock()
@@ -167,7 +172,7 @@ class LocalNodes:
             fresh = []
             for _ in range(count):
                 name = f"local-{len(self.nodes) + 1}"
-                node = LocalNode(name, slots, self._folder, self._url, self._token)
+                node = LocalNode(name, slots, self._folder, self._url, self._token, self._fleet_id)
                 node.start()
                 self.nodes.append(node)
                 fresh.append(node)

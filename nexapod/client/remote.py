@@ -61,6 +61,7 @@ class Remote:
     def __init__(self, url: str, token: str | None) -> None:
         self.url = url.rstrip("/")
         self.token = token
+        self.fleet_id = ""
         self._loop = asyncio.new_event_loop()
         self._session: aiohttp.ClientSession
         self._thread = threading.Thread(target=self._run, name="nexapod-client", daemon=True)
@@ -81,7 +82,8 @@ class Remote:
         self._session = aiohttp.ClientSession(
             headers=headers, timeout=aiohttp.ClientTimeout(total=120, sock_connect=10)
         )
-        await self._ask("GET", "/status", patience_s=0.0)
+        status = await self._ask("GET", "/status", patience_s=0.0)
+        self.fleet_id = msgspec.json.decode(status, type=m.Status).fleet_id
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:

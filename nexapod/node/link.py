@@ -96,7 +96,16 @@ class Link:
     async def register(self, body: m.Register) -> m.Registered:
         """``POST /register``, as JSON: the profile is kept byte for byte, for people to read."""
         raw = msgspec.json.encode(body)
-        return await self._post("/register", raw, m.Registered, kind_of_body="application/json")
+        heard_at = self.answered_at
+        reply = await self._post("/register", raw, m.Registered, kind_of_body="application/json")
+        wanted = self._options.fleet_id
+        if wanted is not None and reply.fleet_id != wanted:
+            self.answered_at = heard_at
+            with contextlib.suppress(errors.NexapodError):
+                await self.leave(m.Leave(self._options.name))
+            self.answered_at = heard_at
+            raise errors.Forbidden(f"another fleet answers at {self._base}, not this node's")
+        return reply
 
     async def lease(self, body: m.LeaseRequest) -> m.LeaseReply:
         """``POST /lease``; repeated with the same request id until there is an answer."""
@@ -216,7 +225,9 @@ class Link:
         )
         with contextlib.suppress(ValueError):  # a date: our own back-off will do
             error.details["retry_after_s"] = float(response.headers.get("Retry-After", 0.0))
-        if not error.retryable:
+        # One that does not know our token is another fleet's, on a port that ours once had: hearing
+        # it is not hearing ours.
+        if not error.retryable and not isinstance(error, errors.Unauthorized):
             self._heard()
         return error
 

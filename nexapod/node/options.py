@@ -38,6 +38,8 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
         Directory for the spool and for cached functions. One per node name when None.
     give_up_s
         Exit once no coordinator has answered for that long and nothing runs. None: never.
+    fleet_id
+        Work for this fleet only, whoever else may answer at `url` one day. None: for any.
     fingerprint
         sha256 (hex) of the coordinator's TLS certificate, when it is pinned.
     """
@@ -52,6 +54,7 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     scratch: Path | None = None
     give_up_s: float | None = None
     prefetch: int = 256
+    fleet_id: str | None = None
     fingerprint: str | None = None
 
     def check(self) -> None:

@@ -323,6 +323,7 @@ class Status(Struct, frozen=True):
 
     jobs: dict[str, int]
     started_at: float
+    fleet_id: str
 
 
 class Health(Struct, frozen=True):

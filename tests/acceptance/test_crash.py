@@ -452,7 +452,7 @@ def work_during_a_busy_cell(kernel: Kernel, database: Path, busy: str, seconds: 
 
 @pytest.mark.parametrize("busy", BUSY)
 def test_a_busy_cell_does_not_stop_nodes(kernel: Kernel, tmp_path: Path, busy: str):
-    work_during_a_busy_cell(kernel, tmp_path / "lab.db", busy, 6.0)
+    work_during_a_busy_cell(kernel, tmp_path / "lab.db", busy, 5.0)
 
 
 @pytest.mark.torture

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import http.client
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -307,19 +308,6 @@ def test_a_plain_node_can_say_how_long_its_lease_is(api: Client):
     assert api.poll("leases")["lease_s"] == 3600
 
 
-def test_a_lease_that_runs_out_goes_to_another_node_and_the_late_result_is_refused(api: Client):
-    api.register("slow")
-    api.register("quick")
-    job_id = api.submit()
-    assert api.poll("slow", "?lease_s=10")["epoch"] == 1
-    again = eventually(lambda: _a_job(api, "quick"), "the lease to run out")
-    assert (again["job_id"], again["epoch"]) == (job_id, 2)
-    assert api.report("slow", job_id, "late").code == "lease_lost"
-    assert api.report("quick", job_id, "in time").status == 200
-    assert api.job(job_id)["result"] == "in time"
-    assert [a["end"] for a in api.job(job_id)["attempts"]] == ["lost", "completed"]
-
-
 # ── the agent's endpoints ────────────────────────────────────────────────────────────────────────
 
 
@@ -612,6 +600,19 @@ def test_the_feed_says_when_it_cannot_resume(api: Client, last_id: str):
         assert feed.until((job_id, "pending"))
     finally:
         feed.close()
+
+
+@pytest.mark.xfail(reason="503: str.isdigit() takes digits that int() does not")
+def test_the_feed_is_not_confused_by_other_digits(api: Client):
+    feed = Feed(api)
+    next(feed.frames())
+    feed.close()
+    assert feed.last_id is not None
+    run, _, _ = feed.last_id.partition("-")
+    head = f"GET /events HTTP/1.1\r\nHost: {api.netloc}\r\nLast-Event-ID: {run}-²\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", api.port), DEADLINE_S) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(12) == b"HTTP/1.1 200"
 
 
 def test_the_feed_of_a_later_run_does_not_pretend_to_resume(serve: Any):

@@ -160,6 +160,14 @@ def test_a_busy_port_moves_on_and_says_so(database: Path, capsys: pytest.Capture
             assert note in fleet.notes
 
 
+def test_serve_moves_on_from_a_busy_port_and_says_so(serve: Serve):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        coordinator = serve("--open", port=port)
+        assert coordinator.port > port
+        assert f"note: port {port} is busy; using {coordinator.port}" in coordinator.output
+
+
 def test_a_stopped_fleet_comes_back_on_the_same_port_of_its_own_accord(database: Path):
     """Nodes look for it where it was."""
     with launched(database, port=8000) as fleet:

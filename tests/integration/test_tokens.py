@@ -199,12 +199,9 @@ def test_a_node_with_a_wrong_token_says_so_and_ends(closed: Coordinator, tmp_pat
     ("options", "word"),
     [
         (("--open", "--host", "0.0.0.0"), "open"),
-        (("--open", "--host", "::"), "open"),
         (("--open", "--insecure", "--host", "0.0.0.0"), "open"),
         (("--host", "0.0.0.0"), "insecure"),
-        (("--host", ""), "insecure"),
         (("--host", "192.0.2.1"), "insecure"),
-        (("--port", "65536"), "port"),
         (("--name", "../escape"), "name"),
         (("--host", "no-such-host.invalid", "--insecure"), "no-such-host.invalid"),
     ],
