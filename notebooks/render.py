@@ -20,6 +20,7 @@ from typing import Any
 import nbformat
 import plotly.io
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
@@ -148,7 +149,10 @@ def run(path: Path, console: Console) -> nbformat.NotebookNode:
     )
     client.display = display
     with sockets, display.bars:
-        client.execute()
+        try:
+            client.execute()
+        finally:
+            run_sync(kernel.shutdown_kernel)()
     freeze_widgets(notebook, client.widget_state)
     notebook.metadata.pop("widgets", None)
     draw_figures(notebook)

@@ -11,7 +11,6 @@ from aiohttp import web
 from nexapod import errors
 from nexapod.api.answers import Ready, answer
 from nexapod.api.request import Request
-from nexapod.coordinator.feed import patch_of
 from nexapod.wire import messages as m
 
 _KEEPALIVE_S = 15.0
@@ -63,10 +62,9 @@ async def events(request: Request, body: None) -> web.StreamResponse:
             position = feed.position
             await response.write(_frame("reset", feed.run, position, b"{}"))
             continue
-        patches = [patch for event in found if (patch := patch_of(event)) is not None]
         position += len(found)
-        if patches:
-            data = msgspec.json.encode(patches)
+        if found:
+            data = msgspec.json.encode(found)
             await response.write(_frame("jobs", feed.run, position, data))
         if position == feed.position:
             with contextlib.suppress(TimeoutError):

@@ -158,6 +158,12 @@ class Connection:
             if state in FINAL and future._move(Change(job.job_id, state)):
                 self._futures.pop(job.job_id, None)
 
+    def close(self) -> None:
+        """Close the transport; whoever still waits for a future hears of it."""
+        self.transport.close()
+        while self._futures:
+            self._futures.popitem()[1]._let_go()
+
     def flush(self) -> None:
         """Wait until everything submitted so far is on disk, or refused."""
         with self._gate:

@@ -342,7 +342,7 @@ class Fleet(Shown):
             self._local.stop()
         if self._on_stop is not None:
             self._on_stop()
-        self._link.transport.close()
+        self._link.close()
 
     def __enter__(self) -> Fleet:
         return self

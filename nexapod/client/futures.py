@@ -228,6 +228,17 @@ class JobFuture(Shown, concurrent.futures.Future):  # type: ignore[type-arg]
             self.set_running_or_notify_cancel()
         return change.state in FINAL
 
+    def _let_go(self) -> None:
+        """The fleet was stopped: nobody will tell how this ends."""
+        with self._condition:
+            if self._place in FINAL:
+                return
+            self._raised = errors.Unavailable(
+                f"the fleet was stopped while job {self.job_id} was {self._place}; it goes on when "
+                "the fleet is launched again: fleet.future(job_id) follows it then"
+            )
+        self.set_exception(self._raised)
+
     def _refuse(self, error: BaseException) -> None:
         """The submission was refused: the job does not exist."""
         with self._condition:

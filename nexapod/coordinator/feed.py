@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -36,14 +37,16 @@ class Feed:
     def __init__(self) -> None:
         self.run = new_boot_id()
         self._listeners: list[Listener] = []
-        self._events: deque[e.Event] = deque(maxlen=KEPT)
+        self._patches: deque[JobPatch] = deque(maxlen=KEPT)
         self._count = 0
         self._more = asyncio.Event()
 
     def publish(self, events: Sequence[e.Event]) -> None:
         """Tell everybody. A listener that fails is its own problem, not the coordinator's."""
-        self._events.extend(events)
-        self._count += len(events)
+        # Patches are kept, not events: those hold payloads and results.
+        patches = [patch for event in events if (patch := patch_of(event)) is not None]
+        self._patches.extend(patches)
+        self._count += len(patches)
         for listener in tuple(self._listeners):
             listener(events)
         self.wake()
@@ -60,16 +63,16 @@ class Feed:
 
     @property
     def position(self) -> int:
-        """How many events there have been."""
+        """How many patches there have been."""
         return self._count
 
-    def since(self, position: int) -> list[e.Event] | None:
-        """The events after `position`; None when some of them are no longer kept."""
+    def since(self, position: int) -> list[JobPatch] | None:
+        """The patches after `position`; None when some of them are no longer kept."""
         missing = self._count - position
-        if missing < 0 or missing > len(self._events):
+        if missing < 0 or missing > len(self._patches):
             return None
-        start = len(self._events) - missing
-        return [self._events[i] for i in range(start, len(self._events))]
+        start = len(self._patches) - missing
+        return list(itertools.islice(self._patches, start, None))
 
     async def wait(self) -> None:
         """Until something is published."""

@@ -24,7 +24,13 @@ class DatabaseLock:
     """
 
     def __init__(self, path: Path, database: Path) -> None:
-        self._handle: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise errors.Invalid(
+                f"the folder of the database {database} cannot be written: {error.strerror}"
+            ) from None
+        self._handle: int | None = handle
         if fcntl is not None:
             try:
                 fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

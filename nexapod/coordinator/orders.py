@@ -97,5 +97,10 @@ def as_json(raw: msgspec.Raw | msgspec.UnsetType, content_type: str) -> bytes:
     if isinstance(raw, msgspec.UnsetType):
         return b"null"
     if content_type == MSGPACK:
-        return msgspec.json.encode(msgspec.msgpack.decode(raw))
+        try:
+            return msgspec.json.encode(msgspec.msgpack.decode(raw))
+        except (msgspec.MsgspecError, TypeError, ValueError, RecursionError):
+            raise errors.Invalid(
+                "a field that should hold JSON cannot be written as such"
+            ) from None
     return bytes(raw)

@@ -126,6 +126,7 @@ class Board:
         self.delayed: list[tuple[float, int, Job]] = []
         self.queue = Queue()
         self.recent: OrderedDict[str, ClosedJob] = OrderedDict()
+        self.recent_keys: dict[str, ClosedJob] = {}
         self.counts: Counter[JobState] = Counter()
         self.next_seq = 1
 
@@ -258,11 +259,22 @@ class Board:
                 if not waits_on and event.state is JobState.COMPLETED:
                     dependant.waits_on = None
                     self.queue.add(dependant)
-        self.recent[event.job_id] = ClosedJob(
-            event.job_id, event.state, event.epoch, event.node_id, event.digest, job.submission
+        closed = ClosedJob(
+            event.job_id,
+            event.state,
+            event.epoch,
+            event.node_id,
+            event.digest,
+            job.submission,
+            job.spec.key,
         )
+        self.recent[event.job_id] = closed
+        if job.spec.key is not None:
+            self.recent_keys[job.spec.key] = closed
         if len(self.recent) > RECENT:
-            self.recent.popitem(last=False)
+            _, oldest = self.recent.popitem(last=False)
+            if oldest.key is not None:
+                self.recent_keys.pop(oldest.key, None)
 
     def _due(self, event: e.JobsDue) -> None:
         due = set(event.job_ids)

@@ -134,7 +134,7 @@ def _known(
         job = board.keys.get(order.key)
         if job is not None:
             return _same(order, job.submission, job.spec.id, job.state)
-        done = closed.get(f"key:{order.key}")
+        done = board.recent_keys.get(order.key) or closed.get(f"key:{order.key}")
         if done is not None:
             return _same(order, done.submission, done.id, done.state)
     twin = fresh.get(order.id)

@@ -152,6 +152,7 @@ class ClosedJob(msgspec.Struct, frozen=True, gc=False):
     node_id: str | None
     digest: bytes = b""
     submission: bytes = b""
+    key: str | None = None
 
 
 class LeasedJob(msgspec.Struct, frozen=True, gc=False):

@@ -152,6 +152,11 @@ class SqliteStore:
                 raise errors.StorageFull(
                     "the coordinator's disk is full; free some space, then repeat"
                 ) from error
+            if isinstance(error, sqlite3.IntegrityError):
+                # The second barrier held: the rows contradict what is recorded. The disk is well.
+                raise errors.Unavailable(
+                    "the coordinator found a contradiction and stored nothing; try again"
+                ) from error
             # After a failed write or fsync nobody knows what reached the disk: never go on.
             self.close()
             raise errors.Unavailable(

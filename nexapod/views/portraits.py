@@ -258,7 +258,13 @@ def _table(futures: list[JobFuture]) -> tuple[tuple[str, ...], tuple[SweepRow, .
     """The first rows of a sweep's frame: parameters, results as far as there are any, node."""
     results = [_shown_result(future) for future in futures]
     names = dict.fromkeys(name for future in futures for name in future.params)
-    found = dict.fromkeys(name for result in results for name in result)
+    # A series of numbers is for the frame: in a table of a few columns it would push out the rest.
+    found = dict.fromkeys(
+        name
+        for result in results
+        for name, item in result.items()
+        if name == "result" or not hasattr(item, "__len__") or isinstance(item, str)
+    )
     taken = [f"{name}_result" if name in names else name for name in found]
     rows = []
     for future, result in zip(futures, results, strict=True):

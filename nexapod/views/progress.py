@@ -82,7 +82,7 @@ def _bar(total: int, desc: str, show: bool | None) -> Any:
     options: dict[str, Any] = {
         "total": total,
         "desc": desc or None,
-        "unit": " jobs",
+        "unit": "job",
         "dynamic_ncols": True,
         "colour": colour_of("completed"),
     }

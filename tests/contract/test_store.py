@@ -205,6 +205,7 @@ def test_two_jobs_cannot_have_one_id_or_one_key(store: SqliteStore) -> None:
     desk = lab()
     desk.submit(order("j", key="k"))
     [queued] = desk.commits[-1]
+    assert isinstance(queued, e.JobQueued)
     commit_all(store, desk)
     before = tables(store)
     spec = msgspec.structs.replace(queued.spec, seq=2, id="other")
@@ -242,7 +243,7 @@ def test_a_number_that_sqlite_cannot_hold_spoils_nothing(store: SqliteStore, whe
     else:
         report = msgspec.structs.replace(report, peak_memory_bytes=2**63)
     desk.tell("a", report)
-    with pytest.raises(Exception):  # noqa: B017, PT011
+    with pytest.raises(Exception):  # noqa: B017
         commit_all(store, desk)
     assert tables(store) == before
     assert not store._db.in_transaction

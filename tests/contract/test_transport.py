@@ -109,10 +109,21 @@ def test_arrays_and_frames_come_back_whole(fleet: Fleet) -> None:
     pd.testing.assert_frame_equal(back_frame, frame)
 
 
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
 def test_values_beyond_the_inline_limit_go_through_blobs(fleet: Fleet) -> None:
     array = np.random.default_rng(0).integers(0, 256, 17 * 2**20, dtype=np.uint8)
     future = fleet.submit(calls.same, array)
     np.testing.assert_array_equal(future.result(SOON_S), array)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=ResourceWarning,
+    reason="Remote sends bodies over 1 MiB as bytes: aiohttp warns that this may lock the loop "
+    "(wrap them in io.BytesIO)",
+)
+def test_a_large_value_is_sent_over_http_without_a_warning(connected: Fleet) -> None:
+    ask(connected, "put_blob", bytes(2**20 + 1))
 
 
 def test_an_exception_keeps_its_type_and_shows_the_remote_traceback(fleet: Fleet) -> None:
@@ -129,7 +140,7 @@ def test_an_exception_of_ones_own_keeps_its_attributes(fleet: Fleet) -> None:
     with pytest.raises(Exception, match="not today") as caught:
         fleet.submit(calls.refuse).result(SOON_S)
     assert type(caught.value).__name__ == "Refused"
-    assert caught.value.code == 7
+    assert vars(caught.value) == {"code": 7}
 
 
 def test_what_a_job_printed_is_kept(fleet: Fleet) -> None:
@@ -167,7 +178,9 @@ def test_a_data_job_waits_for_a_node_with_a_runner_and_can_be_cancelled(fleet: F
 
 def test_the_standard_ways_to_wait_work(fleet: Fleet) -> None:
     futures = [fleet.submit(calls.add, n) for n in range(8)]
-    assert {f.result() for f in concurrent.futures.as_completed(futures, SOON_S)} == set(range(1, 9))
+    assert {f.result() for f in concurrent.futures.as_completed(futures, SOON_S)} == set(
+        range(1, 9)
+    )
     done, pending = concurrent.futures.wait(futures, SOON_S)
     assert (len(done), pending) == (8, set())
 
@@ -186,7 +199,12 @@ def test_a_callback_is_called_once_and_at_once_when_it_is_late(fleet: Fleet) -> 
     future = fleet.submit(calls.add, 1)
     seen: list[Any] = []
     told = threading.Event()
-    future.add_done_callback(lambda f: (seen.append(f), told.set()))
+
+    def note(ended: Any) -> None:
+        seen.append(ended)
+        told.set()
+
+    future.add_done_callback(note)
     assert told.wait(SOON_S)
     future.result(SOON_S)
     future.add_done_callback(seen.append)
@@ -198,7 +216,7 @@ def in_callback(fleet: Fleet, value: Any) -> Any:
     seen: list[Any] = []
     told = threading.Event()
 
-    def look(future: JobFuture) -> None:
+    def look(future: Any) -> None:
         try:
             seen.append(future.result(0))
         except BaseException as error:

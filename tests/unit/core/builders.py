@@ -115,7 +115,9 @@ class Ledger:
         elif isinstance(event, e.JobLeased):
             assert event.job_id not in self.closed, f"{event.job_id} was leased after its end"
             assert event.job_id not in self.holders, f"{event.job_id} is in two nodes' hands"
-            assert event.epoch > self.epochs.get(event.job_id, 0), f"an epoch of {event.job_id} again"
+            assert event.epoch > self.epochs.get(event.job_id, 0), (
+                f"an epoch of {event.job_id} again"
+            )
             self.epochs[event.job_id] = event.epoch
             self.holders[event.job_id] = event
         elif isinstance(event, e.AttemptEnded):
@@ -206,8 +208,10 @@ class Desk:
                 if found is not None:
                     closed[job_id] = found
             for job_id, queued in self.ledger.queued.items():
-                if one.key is not None and queued.spec.key == one.key and (
-                    found := self.ledger.closed_job(job_id)
+                if (
+                    one.key is not None
+                    and queued.spec.key == one.key
+                    and (found := self.ledger.closed_job(job_id))
                 ):
                     closed[f"key:{one.key}"] = found
         reply: list[tuple[str, JobState]] = self.do(c.Submit(made, closed))

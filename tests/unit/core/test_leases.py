@@ -6,7 +6,7 @@ import pytest
 
 from nexapod.core import commands as c
 from nexapod.core.records import AttemptReport
-from nexapod.core.states import AttemptEnd, NodeState
+from nexapod.core.states import AttemptEnd, JobState, NodeState
 from tests.unit.core.builders import KINDS, Desk, completed, desk_with_a_lease, failed, order
 
 # ── how long a lease is ──────────────────────────────────────────────────────────────────────────
@@ -158,7 +158,7 @@ def test_a_restart_keeps_dependencies_keys_and_counts() -> None:
     desk.restart()
     assert desk.board.jobs["child"].waits_on == {"j"}
     assert desk.board.keys["k"].spec.id == "j"
-    assert desk.board.counts["completed"] == 1
+    assert desk.board.counts[JobState.COMPLETED] == 1
     assert desk.board.nodes["b"].completed == 1
     desk.tell("a", completed("j", 1))
     assert desk.poll("b") == [("child", 1)]

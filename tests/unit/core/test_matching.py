@@ -26,7 +26,11 @@ def capacity(**given: Any) -> Capacity:
         ({}, Demand(), None),
         ({"kinds": ("function",)}, Demand(), "this node was started without --runner"),
         ({"kinds": ("data",)}, Demand(kind="function"), "function jobs need the nexapod agent"),
-        ({}, Demand(hashes=(("runner", RUNNER),)), f"needs runner {RUNNER[:12]}…, this node has none"),
+        (
+            {},
+            Demand(hashes=(("runner", RUNNER),)),
+            f"needs runner {RUNNER[:12]}…, this node has none",
+        ),
         (
             {"hashes": (("runner", OTHER),)},
             Demand(hashes=(("runner", RUNNER),)),
@@ -71,7 +75,11 @@ def test_a_node_lists_its_three_most_common_reasons() -> None:
     for at, count in enumerate([1, 4, 3, 2]):
         desk.submit(*(order(f"{at}-{n}", Demand(tags=(f"t{at}",))) for n in range(count)))
     unmatched = desk.board.node_views(desk.mono_s)[0].unmatched
-    assert [text[:14] for text in unmatched] == ["4 waiting jobs", "3 waiting jobs", "2 waiting jobs"]
+    assert [text[:14] for text in unmatched] == [
+        "4 waiting jobs",
+        "3 waiting jobs",
+        "2 waiting jobs",
+    ]
 
 
 def test_a_plain_poll_gets_no_function_job_even_on_a_node_that_takes_them() -> None:

@@ -112,7 +112,10 @@ def test_a_chain_runs_in_order() -> None:
 def test_a_diamond_waits_for_both_sides() -> None:
     desk = desk_with_nodes()
     desk.submit(
-        "top", order("l", after=("top",)), order("r", after=("top",)), order("end", after=("l", "r"))
+        "top",
+        order("l", after=("top",)),
+        order("r", after=("top",)),
+        order("end", after=("l", "r")),
     )
     run(desk, "top")
     run(desk, "l")

@@ -6,13 +6,13 @@ the rules check what a command promises, and the end of a walk checks that every
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from nexapod import errors
-from nexapod.core import commands as c
 from nexapod.core import events as e
 from nexapod.core.records import AttemptReport, Demand
 from nexapod.core.states import AttemptEnd, JobState
@@ -156,6 +156,9 @@ class Walk(RuleBasedStateMachine):
             self.leases.append((node_id, job_id, epoch))
             demand = self.desk.board.jobs[job_id].spec.demand
             assert may_run(NODES[node_id], demand), "a node gets what it can run"
+            if epoch > 1:
+                old = self.desk.report(node_id, completed(job_id, epoch - 1, "old"))[0]
+                assert isinstance(old.error, errors.LeaseLost), "that attempt is over"
         if named and got:
             assert self.desk.poll(node_id, most, request_id) == got, "an answer that was lost"
 
@@ -166,8 +169,7 @@ class Walk(RuleBasedStateMachine):
         node_id = busy[pick % len(busy)]
         held = self.held(node_id)[: len(ends)]
         reports = tuple(
-            self.one(job_id, epoch, end)
-            for (job_id, epoch), end in zip(held, ends, strict=False)
+            self.one(job_id, epoch, end) for (job_id, epoch), end in zip(held, ends, strict=False)
         )
         if not reports:
             return
@@ -193,7 +195,9 @@ class Walk(RuleBasedStateMachine):
         before = dict(self.desk.ledger.closed)
         for report, verdict in zip(reports, self.desk.report(node_id, *reports), strict=True):
             end = before.get(report.job_id)
-            if end is not None and end.epoch == report.epoch and end.state is JobState.COMPLETED:
+            if report.value is None or end is None or end.epoch != report.epoch:
+                continue
+            if end.digest == hashlib.sha256(report.value.data or b"").digest():
                 assert verdict.error is None, "the recorded result may be repeated"
 
     @precondition(lambda self: self.leases)
@@ -236,11 +240,14 @@ class Walk(RuleBasedStateMachine):
             else:
                 assert ran_s > 30.0
 
-    @rule(node_id=NODE, keep=st.integers(0, 2), seldom=SELDOM)
-    def reboot(self, node_id: str, keep: int, seldom: bool) -> None:
+    @precondition(lambda self: self.desk.board.leased)
+    @rule(pick=PICK, seldom=SELDOM)
+    def reboot(self, pick: int, seldom: bool) -> None:
         if seldom:
+            busy = sorted({job.lease.node_id for job in self.desk.board.leased.values()})
+            node_id = busy[pick % len(busy)]
             # One lease at a time is lost: two poisoned at once are a test of their own.
-            self.boot(node_id, max(keep, len(self.held(node_id)) - 1))
+            self.boot(node_id, len(self.held(node_id)) - 1)
 
     @rule(node_id=NODE, some=st.booleans(), seldom=SELDOM)
     def drain(self, node_id: str, some: bool, seldom: bool) -> None:
