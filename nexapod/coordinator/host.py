@@ -154,6 +154,7 @@ class Host:
             sweeper.cancel()
             server.close()
             await self.service.drain()
+            self._server.pre_shutdown()  # idle connections; `shutdown` would wait for them
             await self._server.shutdown(timeout=5.0)
 
     # ── use from other threads ───────────────────────────────────────────────────────────────────
