@@ -27,9 +27,9 @@ class Cycles(asyncio.Protocol):
         self._buffer = b""
         self._asking = True
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: Any) -> None:
         """Start the first cycle."""
-        self._transport: Any = transport
+        self._transport = transport
         address, port = transport.get_extra_info("peername")[:2]
         self._ask = self._ask.format(host=f"{address}:{port}")
         self._head = self._head.format(host=f"{address}:{port}")

@@ -161,6 +161,7 @@ class LocalNodes:
         self._fleet_id = fleet_id
         self._url = url
         self._token = token
+        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -193,6 +194,8 @@ class LocalNodes:
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """End them all: running jobs are given back; the processes are gone on return."""
+        if os.getpid() != self._pid:
+            return  # a forked child is leaving; the nodes are its parent's
         self._stop.set()
         with self._lock:
             for node in self.nodes:

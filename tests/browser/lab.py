@@ -58,14 +58,21 @@ def jupyter(folder: Path) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     try:
         for _ in range(240):
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"{url}/api?token=tests", timeout=1)
+            if _answers(url):
                 break
             time.sleep(0.25)
         yield url
     finally:
         server.terminate()
         server.wait(30)
+
+
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(f"{url}/api?token=tests", timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def run_all(page: Page, url: str, notebook: str) -> None:
@@ -84,11 +91,11 @@ def run_all(page: Page, url: str, notebook: str) -> None:
 
 def write_notebook(path: Path, cells: list[str]) -> None:
     """A notebook of these code cells, not yet run."""
-    notebook: Any = nbformat.v4.new_notebook(  # type: ignore[no-untyped-call]
-        cells=[nbformat.v4.new_code_cell(cell) for cell in cells]  # type: ignore[no-untyped-call]
+    notebook: Any = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(cell) for cell in cells]
     )
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
+    nbformat.write(notebook, path)
 
 
 @contextlib.contextmanager
