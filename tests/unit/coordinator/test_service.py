@@ -391,12 +391,6 @@ def test_finished_jobs_are_looked_up_in_the_store(tmp_path: Path) -> None:
     serve(tmp_path, story)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a key whose job ends while (or just before) the store is asked is in neither "
-    "board.keys nor `closed`: a second job with that key is made, the UNIQUE key refuses it, and "
-    "the store closes: the coordinator takes no more changes until it is restarted",
-)
 @pytest.mark.parametrize("when", ["ends just before", "ends meanwhile"])
 def test_a_key_repeated_while_its_job_ends_is_the_same_job(tmp_path: Path, when: str) -> None:
     async def story(service: Service, store: TestedStore) -> None:

@@ -81,6 +81,7 @@ def portrait(board: boards.Board) -> dict[str, Any]:
         "queue": {d: tuple(j.spec.id for j in line) for d, line in board.queue.lines.items()},
         "waiting": len(board.queue),
         "recent": dict(board.recent),
+        "recent_keys": dict(board.recent_keys),
         "counts": {state: board.counts[state] for state in JobState},
         "next_seq": board.next_seq,
     }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nexapod import errors
+from nexapod.core.commands import Submit
 from nexapod.core.decide import dependencies
 from nexapod.core.states import JobState
 from tests.unit.core.builders import Desk, completed, desk_with_a_lease, failed, order
@@ -266,3 +267,10 @@ def test_a_released_dependant_keeps_the_place_of_its_creation() -> None:
     desk.poll("a")
     desk.tell("a", completed("top", 1))
     assert drain(desk) == ["child", "x", "y"]
+
+
+def test_a_key_whose_job_just_ended_is_known_before_the_store_is() -> None:
+    desk = desk_with_a_lease(key="k", body="x")
+    desk.tell("a", completed("j", 1))
+    again = order("other", key="k", body="x")
+    assert desk.do(Submit((again,))) == [("j", COMPLETED)]
