@@ -12,6 +12,7 @@ NexapodError
 ├── Gone 410              the job was cancelled
 ├── TooLarge 413
 ├── UnsupportedMedia 415  neither JSON nor MessagePack
+├── OutOfRange 416        a range beyond the blob
 ├── Misdirected 421       the Host header names another server
 ├── Invalid 422           parsed, but wrong
 ├── Busy 429              slow down
@@ -124,6 +125,13 @@ class UnsupportedMedia(NexapodError):
 
     code = "unsupported_media_type"
     http_status = 415
+
+
+class OutOfRange(NexapodError):
+    """The Range header asks for what is not there."""
+
+    code = "out_of_range"
+    http_status = 416
 
 
 class Misdirected(NexapodError):

@@ -7,7 +7,9 @@ import re
 import secrets
 import time
 
-ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+# Ends in a look-ahead and not in $: that would let a last line break pass, here though not in the
+# JSON schemas that also carry this pattern.
+ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}(?![\s\S])"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 

@@ -62,6 +62,8 @@ class Api:
             elif http.body_exists and route.name != "put_blob":
                 await read_body(http, 0 if route.method == "GET" else route.limit_bytes)
             request = Request(http, self.service, route, names)
+            if http.query_string:
+                request.check_query()
             return await _HANDLERS[route.name](request, body)
         except errors.NexapodError as error:
             return refusal(error, content_type)
@@ -112,7 +114,12 @@ class HttpServer(web.Server):
 
     def __init__(self, api: Api) -> None:
         handler: Any = api  # `Ready` is all of a response that aiohttp asks for
-        super().__init__(handler, handler_cancellation=True, access_log=None)
+        super().__init__(
+            handler,
+            handler_cancellation=True,
+            access_log=None,
+            auto_decompress=False,  # compressed bodies are refused, and never unpacked
+        )
 
     def __call__(self) -> RequestHandler:
         """One connection."""

@@ -31,8 +31,8 @@ async def submit(request: Request, body: m.NewJob | list[m.NewJob]) -> Ready:
     if len(jobs) > 10_000:
         raise errors.TooLarge("at most 10,000 jobs in one request; send them in several")
     key = request.header("Idempotency-Key")
-    if key is not None and not 1 <= len(key) <= 150:
-        raise errors.Invalid("the Idempotency-Key is 1 to 150 characters")
+    if key is not None and not (1 <= len(key) <= 150 and key.isascii() and key.isprintable()):
+        raise errors.Invalid("the Idempotency-Key is 1 to 150 printable ASCII characters")
     orders = []
     for at, job in enumerate(jobs):
         own = key if key is None or job is body else f"{key}#{at}"

@@ -65,7 +65,7 @@ class Gate:
         if site is not None and site not in ("same-origin", "none"):
             raise errors.Forbidden("requests from web pages of other sites are refused")
         if self._expected is not None and route.side != "open":
-            given = headers.get("Authorization", "").encode()
+            given = headers.get("Authorization", "").encode(errors="surrogateescape")
             if not hmac.compare_digest(given, self._expected):
                 raise errors.Unauthorized(
                     "no valid token; send 'Authorization: Bearer TOKEN' with the fleet's token"

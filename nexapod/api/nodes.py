@@ -178,6 +178,8 @@ def _check_report(request: Request, report: AttemptReport) -> None:
     if value is None:
         return
     if value.blob is not None:
+        if value.data is not None:
+            raise errors.Invalid("a value has 'data' or 'blob', not both")
         if not request.service.blobs.has(value.blob):
             raise errors.Invalid("the blob that holds this result was never uploaded")
     elif value.data is None:

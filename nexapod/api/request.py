@@ -43,20 +43,25 @@ class Request:
         """Whether the caller asked for this type by name."""
         return content_type in self.http.headers.get("Accept", "")
 
+    def check_query(self) -> None:
+        """Refuse query parameters that the route does not have: a misspelt one is not ignored.
+
+        Raises
+        ------
+        Invalid
+        """
+        if not set(self.http.query) <= set(self.route.query):
+            known = ", ".join(self.route.query) or "none"
+            raise errors.Invalid(f"unknown query parameter; this path takes: {known}")
+
     def text(self, name: str) -> str | None:
         """A query parameter.
 
         Raises
         ------
         Invalid
-            When it is given twice, or is not one of the route's.
+            When it is given twice.
         """
-        for given in self.http.query:
-            if given not in self.route.query:
-                raise errors.Invalid(
-                    "unknown query parameter; this path takes: "
-                    + (", ".join(self.route.query) or "none")
-                )
         values = self.http.query.getall(name, [])
         if len(values) > 1:
             raise errors.Invalid(f"'{name}' is given more than once")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 
 import msgspec
 from aiohttp import web
@@ -40,6 +41,12 @@ async def get_blob(request: Request, body: None) -> web.StreamResponse:
     path = blobs.path(request.names["sha256"])
     if not blobs.has(request.names["sha256"]):
         raise errors.NotFound("there is no blob with this hash")
+    try:
+        wanted = request.http.http_range
+    except ValueError:
+        raise errors.OutOfRange("the Range header is not one; send bytes=FROM-TO") from None
+    if (wanted.start or 0) >= path.stat().st_size > 0:
+        raise errors.OutOfRange("the range begins beyond the end of the blob")
     return web.FileResponse(
         path,
         headers={"Content-Type": "application/octet-stream", "X-Content-Type-Options": "nosniff"},
@@ -79,7 +86,11 @@ def _position(request: Request) -> tuple[int, bool]:
     """Where to go on from, and whether that is without a gap."""
     feed = request.service.feed
     run, _, count = (request.header("Last-Event-ID") or "").partition("-")
-    if run == feed.run and count.isdigit() and feed.since(int(count)) is not None:
+    if (
+        run == feed.run
+        and re.fullmatch("[0-9]{1,18}", count)
+        and feed.since(int(count)) is not None
+    ):
         return int(count), True
     return feed.position, False
 

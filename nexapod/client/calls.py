@@ -89,10 +89,43 @@ def seal_call(
     return fields
 
 
-def identity(function: Shipped, fields: dict[str, Any], args: Any, kwargs: Any) -> str:
+def identity(function: Shipped, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     """What a call is, for repeats under the same key: the function's name and its arguments.
 
-    Not its bytes: pickled bytecode names the cell it came from, which a restarted kernel renames.
+    Not its bytes: pickled bytecode names the cell it came from, which a restarted kernel renames,
+    and equal arguments need not pickle equally.
     """
-    arguments, _ = sealed.seal_arguments(args, kwargs)
-    return f"{function.name}:{hashlib.sha256(arguments).hexdigest()}"
+    digest = hashlib.sha256()
+    _feed(digest.update, (args, kwargs))
+    return f"{function.name[:200]}:{digest.hexdigest()}"
+
+
+def _feed(update: Callable[[bytes], object], value: Any) -> None:
+    """Give `update` the same bytes for equal values, also in another process."""
+    kind = type(value)
+    update(f"{kind.__module__}.{kind.__qualname__}(".encode())
+    if kind in (int, float, complex, bool, str, bytes, type(None)):
+        update(repr(value).encode(errors="surrogatepass"))
+    elif kind in (list, tuple):
+        for item in value:
+            _feed(update, item)
+    elif kind in (set, frozenset):
+        for item in sorted(map(_bytes_of, value)):
+            update(item)
+    elif kind is dict:
+        for name, item in sorted((_bytes_of(k), _bytes_of(v)) for k, v in value.items()):
+            update(name + item)
+    elif hasattr(kind, "__nexapod_job_id__"):
+        update(kind.__nexapod_job_id__(value).encode())
+    elif hasattr(value, "tobytes") and hasattr(value, "dtype") and not value.dtype.hasobject:
+        update(f"{value.dtype.str}{getattr(value, 'shape', ())}".encode())
+        update(value.tobytes())
+    else:
+        update(sealed.seal(value))
+    update(b")")
+
+
+def _bytes_of(value: Any) -> bytes:
+    parts: list[bytes] = []
+    _feed(parts.append, value)
+    return b"".join(parts)

@@ -3,14 +3,19 @@
 ``submit`` returns at once: jobs gather in the outbox while the batch before them is being made
 durable, so that a cell that submits one job after another pays for a commit per batch, not per
 job. ``flush`` waits until everything submitted so far is on disk.
+
+Futures end on a thread of their own: their callbacks are the user's code, which may take long or
+ask the fleet something, and must stop neither the coordinator's loop nor the client's.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import queue
 import threading
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -20,6 +25,7 @@ from nexapod.client.transport import Change, Transport
 from nexapod.core.states import FINAL, JobState
 from nexapod.wire.messages import NewJob, Submitted
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 #: Jobs in one submission.
@@ -42,11 +48,18 @@ class Connection:
         self.transport = transport
         self.functions: dict[Any, str] = {}
         self.shipped: set[str] = set()
-        self._futures: dict[str, JobFuture] = {}
+        # A job may have several futures: found again by id, by sweep, by key.
+        self._futures: dict[str, tuple[JobFuture, ...]] = {}
         self._outbox: deque[tuple[NewJob, JobFuture]] = deque()
         self._gate = threading.Condition()
         self._sending = False
-        transport.listen(self._on_changes, self._pending)
+        self._news: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._teller = threading.Thread(target=self._tell, name="nexapod-futures", daemon=True)
+        self._teller.start()
+        transport.listen(
+            lambda changes: self._news.put(lambda: self._moved(changes)),
+            lambda: list(self._futures),
+        )
 
     # ── asking ───────────────────────────────────────────────────────────────────────────────────
 
@@ -66,15 +79,25 @@ class Connection:
 
     # ── futures ──────────────────────────────────────────────────────────────────────────────────
 
-    def _pending(self) -> list[str]:
-        return list(self._futures)
+    def _tell(self) -> None:
+        while (news := self._news.get()) is not None:
+            try:
+                news()
+            except Exception:
+                logger.exception("a future could not be told")
+            del news
 
-    def _on_changes(self, changes: Sequence[Change]) -> None:
-        futures = self._futures
+    def _moved(self, changes: Sequence[Change]) -> None:
         for change in changes:
-            future = futures.get(change.job_id)
-            if future is not None and future._move(change):
-                futures.pop(change.job_id, None)
+            for future in self._futures.get(change.job_id, ()):
+                future._move(change)
+            if change.state in FINAL:
+                self._futures.pop(change.job_id, None)
+
+    def _follow(self, future: JobFuture) -> None:
+        with self._gate:
+            others = self._futures.get(future.job_id, ())
+            self._futures[future.job_id] = (*others, future)
 
     def adopt(self, futures: Sequence[JobFuture], states: Sequence[str] | None = None) -> None:
         """Follow jobs that exist already. `states` may say where they were a moment ago."""
@@ -84,16 +107,16 @@ class Connection:
             if state in FINAL:
                 future._move(Change(future.job_id, state, future._on))
             else:
-                self._futures[future.job_id] = future
-                unknown.append(future.job_id)
+                self._follow(future)
+                unknown.append(future)
         if unknown:
-            changes = self.ask(self.transport.changes(unknown))
-            missing = set(unknown) - {change.job_id for change in changes}
-            self._on_changes(changes)
-            for job_id in missing:
-                lost = self._futures.pop(job_id, None)
-                if lost is not None:
-                    lost._refuse(errors.NotFound(f"there is no job {job_id}"))
+            changes = self.ask(self.transport.changes([f.job_id for f in unknown]))
+            self._moved(changes)
+            known = {change.job_id for change in changes}
+            for future in unknown:
+                if future.job_id not in known:
+                    self._futures.pop(future.job_id, None)
+                    future._refuse(errors.NotFound(f"there is no job {future.job_id}"))
 
     # ── submitting ───────────────────────────────────────────────────────────────────────────────
 
@@ -102,7 +125,7 @@ class Connection:
         with self._gate:
             while len(self._outbox) >= OUTBOX:
                 self._gate.wait()
-            self._futures[future.job_id] = future
+            self._futures[future.job_id] = (future,)
             self._outbox.append((job, future))
             if self._sending:
                 return
@@ -131,38 +154,37 @@ class Connection:
                 if len(batch) > 1 and isinstance(error, errors.Conflict | errors.Invalid):
                     await self._one_by_one(batch)
                 else:
-                    self._refuse(batch, error)
+                    self._refused(batch, error)
                 continue
-            self._made([future for _, future in batch], made)
+            await self._made([future for _, future in batch], made)
 
     async def _one_by_one(self, batch: list[tuple[NewJob, JobFuture]]) -> None:
         """One job of a batch was refused: find out which, and let the others pass."""
         for job, future in batch:
             try:
-                self._made([future], await self.transport.submit([job]))
+                await self._made([future], await self.transport.submit([job]))
             except BaseException as error:
-                self._refuse([(job, future)], error)
+                self._refused([(job, future)], error)
 
-    def _refuse(self, batch: list[tuple[NewJob, JobFuture]], error: BaseException) -> None:
+    def _refused(self, batch: list[tuple[NewJob, JobFuture]], error: BaseException) -> None:
         for _, future in batch:
             self._futures.pop(future.job_id, None)
-            future._refuse(error)
+            self._news.put(lambda future=future: future._refuse(error))  # type: ignore[misc]
 
-    def _made(self, futures: Sequence[JobFuture], made: Sequence[Submitted]) -> None:
+    async def _made(self, futures: Sequence[JobFuture], made: Sequence[Submitted]) -> None:
+        reused = []
         for future, job in zip(futures, made, strict=True):
             if job.job_id != future.job_id:  # the key was used before: this is that job
                 self._futures.pop(future.job_id, None)
                 future.job_id = job.job_id
-                self._futures[job.job_id] = future
-            state = JobState(job.status)
-            if state in FINAL and future._move(Change(job.job_id, state)):
-                self._futures.pop(job.job_id, None)
-
-    def close(self) -> None:
-        """Close the transport; whoever still waits for a future hears of it."""
-        self.transport.close()
-        while self._futures:
-            self._futures.popitem()[1]._let_go()
+                self._follow(future)
+                reused.append(job.job_id)
+            elif (state := JobState(job.status)) in FINAL:
+                change = Change(job.job_id, state)
+                self._news.put(lambda change=change: self._moved([change]))  # type: ignore[misc]
+        if reused:  # asked once followed: what happened to these jobs before was not heard
+            changes = await self.transport.changes(reused)
+            self._news.put(lambda: self._moved(changes))
 
     def flush(self) -> None:
         """Wait until everything submitted so far is on disk, or refused."""
@@ -171,3 +193,15 @@ class Connection:
                 self._gate.wait(1.0)
                 if self.transport.loop.is_closed():
                     raise errors.Unavailable("the coordinator stopped before it took every job")
+        if threading.current_thread() is not self._teller and self._teller.is_alive():
+            told = threading.Event()
+            self._news.put(told.set)
+            told.wait()
+
+    def close(self) -> None:
+        """Close the transport; whoever still waits for a future hears of it."""
+        self.transport.close()
+        self._news.put(None)
+        while self._futures:
+            for future in self._futures.popitem()[1]:
+                future._let_go()

@@ -105,7 +105,7 @@ class Fleet(Shown):
         if key is not None:
             fields["key"] = key
         if fields["key"] is not None:
-            fields["identity"] = identity(function, fields, args, kwargs)
+            fields["identity"] = identity(function, args, kwargs)
         return self._send(fields, params)
 
     def _send(self, fields: dict[str, Any], params: dict[str, Any] | None = None) -> JobFuture:
@@ -361,11 +361,10 @@ def _in_order(futures: list[JobFuture], give_up_s: float | None) -> Iterator[Any
     try:
         while futures:
             left_s = None if give_up_s is None else max(0.0, give_up_s - time.monotonic())
-            try:
-                yield futures[-1].result(left_s)
-            except concurrent.futures.TimeoutError:
-                raise TimeoutError from None
-            futures.pop()
+            concurrent.futures.wait([futures[-1]], left_s)
+            if not futures[-1].done():
+                raise TimeoutError
+            yield futures.pop().result()
     finally:
         for future in futures:
             future.cancel()

@@ -82,7 +82,7 @@ class Options(msgspec.Struct, frozen=True):
                 raise errors.Invalid("memory_gb is a number above 0, or None")
             options = msgspec.convert({**msgspec.structs.asdict(self), **given}, Options)
             options.checked()
-        except (msgspec.ValidationError, TypeError) as error:
+        except (msgspec.ValidationError, TypeError, OverflowError) as error:
             raise errors.Invalid(f"an option does not fit: {error}") from None
         return options
 

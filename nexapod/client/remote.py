@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import io
 import random
 import threading
 from collections.abc import Callable, Coroutine, Sequence
@@ -114,9 +115,14 @@ class Remote:
         if message is not None:
             headers["Content-Type"] = codec.MSGPACK
             options["data"] = codec.encode(message, codec.MSGPACK)
+        body_ = options.get("data")
         give_up_s = self._loop.time() + patience_s
         delay_s = 0.1
         while True:
+            if (
+                body_ is not None
+            ):  # a file, read piece by piece: sent whole it would hold the loop up
+                options["data"] = io.BytesIO(body_)
             try:
                 async with self._session.request(
                     method, self.url + path, headers=headers, **options

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 import msgspec
 
@@ -98,9 +99,13 @@ def as_json(raw: msgspec.Raw | msgspec.UnsetType, content_type: str) -> bytes:
         return b"null"
     if content_type == MSGPACK:
         try:
-            return msgspec.json.encode(msgspec.msgpack.decode(raw))
+            held = msgspec.msgpack.decode(raw)
+            text = json.dumps(held, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+            encoded = text.encode()
         except (msgspec.MsgspecError, TypeError, ValueError, RecursionError):
-            raise errors.Invalid(
+            raise errors.BadRequest(
                 "a field that should hold JSON cannot be written as such"
             ) from None
+        check_json(b"[" + encoded + b"]")  # in its body it lies one level deep
+        return encoded
     return bytes(raw)

@@ -112,17 +112,7 @@ class Service:
         """Restore the board; every assigned job gets a full fresh lease."""
         snapshot = await self._thread.call(self.store.load)
         board = Board()
-        board.restore(
-            snapshot.jobs,
-            snapshot.nodes,
-            snapshot.counts,
-            snapshot.tallies,
-            snapshot.next_seq,
-            snapshot.requests,
-            LEASE_S,
-            time.monotonic(),
-            time.time(),
-        )
+        board.restore(snapshot, time.monotonic(), time.time())
         self.board = board
         self.fleet_id = snapshot.fleet_id
         self._payloads.clear()
@@ -163,9 +153,13 @@ class Service:
             Refused, or not stored; either way nothing happened.
         """
         decision = self._decide(command)
+        await self._settled(decision)
+        return decision.reply
+
+    async def _settled(self, decision: Decision) -> None:
+        """Until everything that the decision's reply depends on is on disk."""
         if decision.wait and (batch := self._gathering or self._writing) is not None:
             await self._committed(batch)
-        return decision.reply
 
     def _decide(self, command: c.Command) -> Decision:
         if self._refusal is not None:
@@ -279,8 +273,15 @@ class Service:
 
     async def acquire(self, command: c.Acquire, wait_s: float) -> Grant:
         """Lease jobs, waiting up to `wait_s` for some. A submit wakes one poll, not all."""
-        grant: Grant = await self.execute(command)
+        decision = self._decide(command)
+        grant: Grant = decision.reply
         if grant.jobs or wait_s <= 0:
+            try:
+                await self._settled(decision)
+            except asyncio.CancelledError:
+                if command.request_id is None:
+                    self._hand_back(command.node_id, grant.jobs)
+                raise
             return grant
         poll = Poll(command, self._loop.create_future())
         self._polls[poll] = None

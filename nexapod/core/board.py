@@ -18,7 +18,7 @@ from nexapod.core.records import (
     JobView,
     NodeRecord,
     NodeView,
-    OpenJob,
+    Snapshot,
 )
 from nexapod.core.schedule import Queue, why_not
 from nexapod.core.states import FINAL, TRANSITIONS, AttemptEnd, JobState, NodeState
@@ -48,8 +48,18 @@ class Lease:
 class Job:
     """An open job."""
 
-    __slots__ = ("after", "epoch", "failures", "lease", "lost_on", "queued", "spec", "submission",
-                 "waits_on")  # fmt: skip
+    __slots__ = (
+        "after",
+        "epoch",
+        "failures",
+        "former",
+        "lease",
+        "lost_on",
+        "queued",
+        "spec",
+        "submission",
+        "waits_on",
+    )
 
     def __init__(self, spec: JobSpec, submission: bytes, after: tuple[str, ...]) -> None:
         self.spec = spec
@@ -59,6 +69,8 @@ class Job:
         self.epoch = 0
         self.failures = 0
         self.lost_on: tuple[str, ...] = ()
+        # The node whose lease on it ran out last, while nobody had it since: it may save its work.
+        self.former: str | None = None
         self.lease: Lease | None = None
         self.queued = False
 
@@ -132,50 +144,36 @@ class Board:
 
     # ── loading ──────────────────────────────────────────────────────────────────────────────────
 
-    def restore(
-        self,
-        jobs: Iterable[OpenJob],
-        nodes: Iterable[NodeRecord],
-        counts: dict[JobState, int],
-        tallies: dict[str, tuple[int, int]],
-        next_seq: int,
-        requests: dict[str, str],
-        lease_s: float,
-        mono_s: float,
-        at: float,
-    ) -> None:
+    def restore(self, snapshot: Snapshot, mono_s: float, at: float) -> None:
         """Fill an empty board from the store. Every assigned job gets one full fresh lease.
 
         Parameters
         ----------
-        jobs
-            Open jobs, in order of `seq`.
-        counts
-            How many jobs are in each final state.
-        tallies
-            Node id to (completed, failed) attempts.
-        requests
-            Job id to the request id its live lease was given for.
+        snapshot
+            What the store holds.
+        mono_s, at
+            Now.
         """
-        for record in nodes:
+        for record in snapshot.nodes:
             node = self.nodes[record.id] = Node(record, mono_s, at)
-            node.completed, node.failed = tallies.get(record.id, (0, 0))
-        self.counts.update(counts)
-        self.next_seq = next_seq
-        loaded = list(jobs)
+            node.completed, node.failed = snapshot.tallies.get(record.id, (0, 0))
+            node.left = record.id in snapshot.draining
+        self.counts.update(snapshot.counts)
+        self.next_seq = snapshot.next_seq
+        loaded = snapshot.jobs
         for stored in loaded:
             job = Job(stored.spec, stored.submission, stored.after)
             job.epoch, job.failures, job.lost_on = stored.epoch, stored.failures, stored.lost_on
+            job.former = stored.former
             self.jobs[stored.spec.id] = job
             if stored.spec.key is not None:
                 self.keys[stored.spec.key] = job
             if stored.node_id is not None:
-                request = requests.get(stored.spec.id)
-                lease_length_s = max(lease_s, stored.spec.timeout_s or 0.0)
-                lease = Lease(
-                    stored.node_id, job.epoch, mono_s + lease_length_s, lease_length_s, request
+                lease_s = stored.lease_s or 0.0
+                self._hold(
+                    job,
+                    Lease(stored.node_id, job.epoch, mono_s + lease_s, lease_s, stored.request_id),
                 )
-                self._hold(job, lease)
             self.counts[job.state] += 1
         for stored in loaded:
             job = self.jobs[stored.spec.id]
@@ -213,6 +211,7 @@ class Board:
             )
         self.queue.discard(job)
         job.epoch = event.epoch
+        job.former = None
         self._hold(
             job,
             Lease(event.node_id, event.epoch, event.deadline_s, event.lease_s, event.request_id),
@@ -225,6 +224,7 @@ class Board:
         if lease is not None:
             self._move(JobState.ASSIGNED, JobState.PENDING)
             job.lease = None
+            job.former = event.node_id if event.end is AttemptEnd.LOST else None
             del self.leased[event.job_id]
             if node is not None:
                 node.leases.pop(event.job_id, None)
@@ -301,6 +301,8 @@ class Board:
         if known is None:
             self.nodes[event.record.id] = Node(event.record, event.mono_s, event.at)
             return
+        if event.record.boot_id != known.record.boot_id:
+            known.cancels.clear()  # the new boot knows nothing of what the old one ran
         known.record = event.record
         known.last_seen_s, known.last_seen_at = event.mono_s, event.at
         known.left = False

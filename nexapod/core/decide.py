@@ -6,6 +6,7 @@ applies, and the reply to give once they are. A refused command raises, and noth
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -215,7 +216,7 @@ def _register(board: Board, command: c.Register, now: Instant) -> Decision:
     events.append(e.NodeRegistered(record, now.mono_s, now.at))
     for job_id, _epoch in sorted(held & mine):
         events.append(e.LeaseRenewed(job_id, now.mono_s + command.lease_s, 0.0))
-    return Decision(events, tuple(sorted(held - mine)))
+    return Decision(_once(events), tuple(sorted(held - mine)))
 
 
 def _known_node(board: Board, node_id: str) -> Node:
@@ -326,6 +327,7 @@ def _renew(board: Board, command: c.Renew, now: Instant) -> Decision:
         timeout_s = job.spec.timeout_s
         if timeout_s is not None and elapsed_s > timeout_s + TIMEOUT_GRACE_S:
             failure = Failure(type="timeout", message=f"ran longer than timeout_s={timeout_s:g}")
+            # The answer to this very heartbeat tells the node; there is nothing to keep for later.
             events += _attempt_failed(board, job, failure, now, run_s=elapsed_s)
             reply.append((job_id, epoch, "cancel"))
             continue
@@ -334,7 +336,7 @@ def _renew(board: Board, command: c.Renew, now: Instant) -> Decision:
     if told:
         events.append(e.CancelsTold(command.node_id, tuple(told)))
     durable = any(not isinstance(event, e.MEMORY) for event in events)
-    return Decision(events, reply, wait=durable)
+    return Decision(_once(events), reply, wait=durable)
 
 
 def _leave(board: Board, command: c.Leave, now: Instant) -> Decision:
@@ -366,7 +368,7 @@ def _end(
     tell_node: bool = False,
 ) -> e.AttemptEnded:
     """The end of the live attempt of `job`."""
-    node_id = job.lease.node_id if job.lease else (job.lost_on[-1] if job.lost_on else "")
+    node_id = job.lease.node_id if job.lease else ""
     return e.AttemptEnded(
         job.spec.id,
         job.spec.seq,
@@ -421,9 +423,10 @@ def _one_report(
         lease is None
         and report.end is AttemptEnd.COMPLETED
         and epoch == job.epoch
-        and bool(job.lost_on)
-        and job.lost_on[-1] == command.node_id
+        and job.former == command.node_id
     )
+    if saved and report.value is None:
+        raise errors.Invalid("a completed attempt needs a value")
     if saved:
         return _completed(job, report, digest, command.node_id, now)
     raise errors.LeaseLost(
@@ -507,7 +510,6 @@ def _attempt_failed(
         report=report,
         failure=failure,
         run_s=run_s,
-        tell_node=report is None,
     )
     if failure.retryable and job.failures < job.spec.retries:
         delay_s = _backoff_s(job)
@@ -563,13 +565,26 @@ def _backoff_s(job: Job) -> float:
     return delay_s * (0.5 + spread / 2)
 
 
+def _ran(board: Board, job: Job) -> bool:
+    """Whether the job was likely running, and not only queued, on the node that lost it.
+
+    A node runs its leases in the order it got them, as many at once as it has slots. A job that
+    only waited there cannot be what ended the node.
+    """
+    node = board.nodes.get(job.lease.node_id) if job.lease else None
+    if node is None or node.capacity.slots is None:
+        return True
+    return job.spec.id in itertools.islice(node.leases, node.capacity.slots)
+
+
 def _lost(board: Board, job: Job, now: Instant, why: str) -> list[e.Event]:
     """The attempt is lost: the job waits again, unless it was lost on too many nodes."""
     node_id = job.lease.node_id if job.lease else ""
     failure = Failure(type="lost", message=f"the attempt on {node_id} was lost: {why}")
     ended = _end(job, AttemptEnd.LOST, now, failure=failure)
-    others = tuple(n for n in job.lost_on if n != node_id)
-    lost_on = (*others, node_id)
+    lost_on = job.lost_on
+    if _ran(board, job):
+        lost_on = (*(n for n in lost_on if n != node_id), node_id)
     if len(lost_on) >= POISON_NODES:
         poison = Failure(
             type="poison",

@@ -7,12 +7,14 @@ nothing.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from nexapod.core.states import AttemptEnd, JobState, NodeState
 
+#: A whole number that every JSON reader and the database hold exactly.
+Whole = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 JobKind = Literal["data", "function"]
 
 #: What a node's ``error.type`` may say.
@@ -107,7 +109,7 @@ class Value(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     format: Literal["json", "pickle"] = "json"
-    size: int = 0
+    size: Whole = 0
     data: bytes | None = None
     blob: str | None = None
 
@@ -166,7 +168,11 @@ class LeasedJob(msgspec.Struct, frozen=True, gc=False):
 
 
 class OpenJob(msgspec.Struct, frozen=True):
-    """An unfinished job as the store remembers it across a restart."""
+    """An unfinished job as the store remembers it across a restart.
+
+    `request_id` and `lease_s` are those of its live lease; `former` is the node that lost its
+    last attempt, if that is how it ended.
+    """
 
     spec: JobSpec
     epoch: int
@@ -176,6 +182,35 @@ class OpenJob(msgspec.Struct, frozen=True):
     after: tuple[str, ...]
     submission: bytes
     not_before_at: float | None = None
+    request_id: str | None = None
+    lease_s: float | None = None
+    former: str | None = None
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """Everything a board is restored from: what is open, who is known, and how much there was.
+
+    Attributes
+    ----------
+    jobs
+        Open jobs, in order of `seq`.
+    draining
+        The nodes that left and have not registered since.
+    counts
+        How many jobs are in each final state.
+    tallies
+        Node id to (completed, failed or lost) attempts.
+    fleet_id
+        The database's own id.
+    """
+
+    jobs: list[OpenJob]
+    nodes: list[NodeRecord]
+    draining: frozenset[str]
+    counts: dict[JobState, int]
+    tallies: dict[str, tuple[int, int]]
+    next_seq: int
+    fleet_id: str = ""
 
 
 class NodeView(msgspec.Struct, frozen=True):
@@ -217,13 +252,13 @@ class AttemptReport(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     job_id: str
-    epoch: int | None = None
+    epoch: Whole | None = None
     end: AttemptEnd = AttemptEnd.COMPLETED
     value: Value | None = None
     failure: Failure | None = None
-    run_s: float | None = None
+    run_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
     output: str = ""
-    peak_memory_bytes: int | None = None
+    peak_memory_bytes: Whole | None = None
 
 
 def json_of(record: Any) -> bytes:

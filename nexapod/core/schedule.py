@@ -119,11 +119,16 @@ class Band:
 
     def add(self, job: Job) -> None:
         """Queue `job` at its place."""
-        last = self._items[-1] if self._items else None
-        if not self._items or (last is not None and last.spec.seq < job.spec.seq):
-            self._items.append(job)
+        items = self._items
+        last = items[-1] if items else None
+        if last is None or last.spec.seq < job.spec.seq:
+            items.append(job)
         else:
-            bisect.insort(self._returned, job, key=_SEQ)
+            at = bisect.bisect_left(items, job.spec.seq, lo=self._head, key=_SEQ)
+            if at < len(items) and items[at] is job:
+                self._holes -= 1  # its own hole is still there
+            else:
+                bisect.insort(self._returned, job, key=_SEQ)
         job.queued = True
 
     def discard(self, job: Job) -> None:

@@ -59,8 +59,12 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """Raise `Invalid` with one sentence when the options cannot work."""
-        parts = urlsplit(self.url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        try:
+            parts = urlsplit(self.url)
+            good = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        except ValueError:
+            good = False
+        if not good:
             raise Invalid(
                 f"{self.url!r} is not a coordinator's URL; it looks like http://host:8000"
             )

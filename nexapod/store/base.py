@@ -9,8 +9,7 @@ import msgspec
 
 from nexapod.core.commands import Order
 from nexapod.core.events import Event
-from nexapod.core.records import ClosedJob, NodeRecord, OpenJob, Value
-from nexapod.core.states import JobState
+from nexapod.core.records import ClosedJob, Snapshot, Value
 
 #: The columns of `Store.job_rows`, in order. `params` and `error` are JSON text.
 JOB_COLUMNS = (
@@ -30,18 +29,6 @@ class Payload(msgspec.Struct, frozen=True):
 
     data: bytes | None
     blob: str | None
-
-
-class Snapshot(msgspec.Struct, frozen=True):
-    """Everything a board is restored from, and the database's own id."""
-
-    jobs: list[OpenJob]
-    nodes: list[NodeRecord]
-    counts: dict[JobState, int]
-    tallies: dict[str, tuple[int, int]]
-    next_seq: int
-    requests: dict[str, str]
-    fleet_id: str
 
 
 class JobFilter(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ VALUES (?,?,'pending',?,?,?,?,?,?,?,?,?,?,?,?,?);
 INSERT INTO payloads (seq, data, blob) VALUES (?,?,?);
 
 -- name: insert_attempts
-INSERT INTO attempts (seq, epoch, node, request_id, leased_at) VALUES (?,?,?,?,?);
+INSERT INTO attempts (seq, epoch, node, request_id, leased_at, lease_s) VALUES (?,?,?,?,?,?);
 
 -- name: place_jobs  (seq, state, epoch, node, at, not_before)
 UPDATE jobs SET state = v.column2, epoch = coalesce(v.column3, epoch), node = v.column4,
@@ -43,7 +43,10 @@ INSERT INTO results (seq, format, size, data, blob, digest) VALUES (?,?,?,?,?,?)
 -- name: upsert_nodes
 INSERT INTO nodes (id, profile, capacity, boot_id, registered_at, address) VALUES (?,?,?,?,?,?)
 ON CONFLICT (id) DO UPDATE SET profile = excluded.profile, capacity = excluded.capacity,
-  boot_id = excluded.boot_id, address = excluded.address;
+  boot_id = excluded.boot_id, address = excluded.address, drains = 0;
+
+-- name: drain_nodes
+UPDATE nodes SET drains = 1 FROM (VALUES (?)) AS v WHERE nodes.id = v.column1;
 
 -- name: fleet_id
 SELECT value FROM meta WHERE name = 'fleet_id';
@@ -51,13 +54,15 @@ SELECT value FROM meta WHERE name = 'fleet_id';
 -- name: open_jobs
 SELECT j.seq, j.id, j.state, j.node, j.epoch, j.failures, j.lost_on, j.not_before, j.name, j.sweep,
        j.demand, j.priority, j.retries, j.timeout_s, j.key, j.after, j.retry_of, j.submission,
-       j.created_at, a.request_id
+       j.created_at, a.request_id, a.lease_s,
+       CASE a.end WHEN 'lost' THEN a.node END
 FROM jobs AS j INDEXED BY open_jobs
-LEFT JOIN attempts AS a ON j.state = 'assigned' AND a.seq = j.seq AND a.epoch = j.epoch
+LEFT JOIN attempts AS a ON a.seq = j.seq AND a.epoch = j.epoch
 WHERE j.state IN ('pending','assigned') ORDER BY j.seq;
 
 -- name: nodes
-SELECT id, profile, capacity, boot_id, registered_at, address FROM nodes ORDER BY registered_at;
+SELECT id, profile, capacity, boot_id, registered_at, address, drains FROM nodes
+ORDER BY registered_at;
 
 -- name: add_tallies
 INSERT INTO tallies (name, count) VALUES (?,?)

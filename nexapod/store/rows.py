@@ -33,6 +33,7 @@ class Rows:
         self.closed: list[tuple[Any, ...]] = []
         self.results: list[tuple[Any, ...]] = []
         self.nodes: dict[str, tuple[Any, ...]] = {}
+        self.drains: dict[str, None] = {}
         self.tallies: Counter[str] = Counter()
         for event in events:
             add = _FOLD.get(type(event))
@@ -64,7 +65,14 @@ class Rows:
 
     def _lease(self, event: e.JobLeased) -> None:
         self.leased.append(
-            (event.seq, event.epoch, event.node_id, event.request_id, event.at)
+            (
+                event.seq,
+                event.epoch,
+                event.node_id,
+                event.request_id,
+                event.at,
+                event.lease_s,
+            )
         )  # fmt: skip
         self.placed[event.seq] = (
             event.seq, "assigned", event.epoch, event.node_id, event.at, None,
@@ -118,6 +126,11 @@ class Rows:
             r.address,
         )  # fmt: skip
 
+        self.drains.pop(r.id, None)
+
+    def _leave(self, event: e.NodeLeft) -> None:
+        self.drains[event.node_id] = None
+
     def statements(self) -> Iterable[tuple[str, Sequence[tuple[Any, ...]]]]:
         """The statements, in the order that is right for any batch: a final state comes last."""
         yield "insert_jobs", self.queued
@@ -129,6 +142,7 @@ class Rows:
         yield "close_jobs", self.closed
         yield "insert_results", self.results
         yield "upsert_nodes", tuple(self.nodes.values())
+        yield "drain_nodes", [(node_id,) for node_id in self.drains]
         yield "add_tallies", tuple(self.tallies.items())
 
 
@@ -139,4 +153,5 @@ _FOLD: dict[type[e.Event], Any] = {
     e.JobRequeued: Rows._requeue,
     e.JobClosed: Rows._close,
     e.NodeRegistered: Rows._register,
+    e.NodeLeft: Rows._leave,
 }

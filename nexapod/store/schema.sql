@@ -63,6 +63,7 @@ CREATE TABLE attempts (
   node       TEXT NOT NULL,
   request_id TEXT,
   leased_at  REAL NOT NULL,
+  lease_s    REAL NOT NULL,
   ended_at   REAL,
   end        TEXT CHECK (end IN ('completed','failed','lost','released','cancelled')),
   run_s      REAL,
@@ -78,7 +79,8 @@ CREATE TABLE nodes (
   capacity      TEXT NOT NULL,
   boot_id       TEXT,
   registered_at REAL NOT NULL,
-  address       TEXT NOT NULL
+  address       TEXT NOT NULL,
+  drains        INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 -- Jobs per final state and attempts per node and end, so that a restart counts no rows.

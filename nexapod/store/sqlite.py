@@ -26,11 +26,12 @@ from nexapod.core.records import (
     JobSpec,
     NodeRecord,
     OpenJob,
+    Snapshot,
     Value,
 )
 from nexapod.core.states import JobState
 from nexapod.ids import new_boot_id
-from nexapod.store.base import JobFilter, Payload, Snapshot
+from nexapod.store.base import JobFilter, Payload
 from nexapod.store.rows import Rows
 
 SCHEMA_VERSION = 1
@@ -84,50 +85,60 @@ class SqliteStore:
         self.path = path
         self._pid = os.getpid()
         self._closed = False
-        self._db = sqlite3.connect(
-            path, isolation_level=None, check_same_thread=False, cached_statements=1024
-        )
+        db: sqlite3.Connection | None = None
         try:
+            if not path.exists() and path.parent.is_dir() and path.name != ":memory:":
+                path.touch(mode=0o600)  # results are nobody else's business
+            db = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False, cached_statements=1024
+            )
+            self._db = db
             self._open()
-        except sqlite3.OperationalError as error:
-            self._db.close()
-            if "locked" in str(error):
-                raise errors.AlreadyRunning(
-                    f"another process holds the database {path}; stop it, or choose another name"
-                ) from None
-            raise errors.Invalid(f"the database {path} cannot be opened: {error}") from None
-        except sqlite3.DatabaseError:
-            self._db.close()
-            raise errors.Invalid(
-                f"{path} is not a nexapod database; name another file, or move this one away"
-            ) from None
-        except BaseException:
-            self._db.close()
+        except BaseException as error:
+            if db is not None:
+                db.close()
+            if isinstance(error, sqlite3.Error | OSError):
+                raise self._refusal(error) from None
             raise
 
+    def _refusal(self, error: Exception) -> errors.NexapodError:
+        """Why the database cannot be opened, in one sentence."""
+        if "locked" in str(error):
+            return errors.AlreadyRunning(
+                f"another process holds the database {self.path}; stop it, or choose another name"
+            )
+        if isinstance(error, sqlite3.OperationalError | OSError):
+            return errors.Invalid(f"the database {self.path} cannot be opened: {error}")
+        return errors.Invalid(
+            f"{self.path} is not a nexapod database; name another file, or move this one away"
+        )
+
     def _open(self) -> None:
-        for pragma in (
-            "locking_mode = EXCLUSIVE",
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "wal_autocheckpoint = 4000",
-            "cache_size = -65536",
-            "temp_store = MEMORY",
-            "foreign_keys = OFF",
-        ):
-            self._db.execute(f"PRAGMA {pragma}")
+        """Look whose database it is before anything in it is touched, then make it ours."""
+        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if (
+            tables
+            and not self._db.execute(
+                "SELECT 1 FROM sqlite_master WHERE name = 'attempts'"
+            ).fetchone()
+        ):
+            raise errors.Invalid(f"{self.path} is a database of another program; name another file")
         if version > SCHEMA_VERSION:
             raise errors.Invalid(
                 f"the database {self.path} was written by a newer nexapod (schema {version}, this "
                 f"one knows {SCHEMA_VERSION}); upgrade nexapod"
             )
-        if version == 0:
-            (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            if tables:
-                raise errors.Invalid(
-                    f"{self.path} is a database of another program; name another file"
-                )
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "wal_autocheckpoint = 4000",
+            "cache_size = -65536",
+            "temp_store = MEMORY",
+        ):
+            self._db.execute(f"PRAGMA {pragma}")
+        if not tables:
             schema = (Path(__file__).parent / "schema.sql").read_text()
             self._db.executescript(
                 f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {SCHEMA_VERSION}; "
@@ -145,23 +156,27 @@ class SqliteStore:
             for name, values in rows.statements():
                 self._write(name, values)
             self._db.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:
             with contextlib.suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
-                raise errors.StorageFull(
-                    "the coordinator's disk is full; free some space, then repeat"
-                ) from error
-            if isinstance(error, sqlite3.IntegrityError):
-                # The second barrier held: the rows contradict what is recorded. The disk is well.
-                raise errors.Unavailable(
-                    "the coordinator found a contradiction and stored nothing; try again"
-                ) from error
-            # After a failed write or fsync nobody knows what reached the disk: never go on.
+            raise self._not_stored(error) from error
+
+    def _not_stored(self, error: Exception) -> errors.NexapodError:
+        """What a failed commit means; after a failed write or fsync the store is closed."""
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+            return errors.StorageFull(
+                "the coordinator's disk is full; free some space, then repeat"
+            )
+        if isinstance(error, sqlite3.OperationalError):
+            # Nobody knows what of this reached the disk: never go on.
             self.close()
-            raise errors.Unavailable(
+            return errors.Unavailable(
                 f"the coordinator cannot write its database ({error}) and takes no more changes"
-            ) from error
+            )
+        # The second barrier held (a key, a CHECK, a type); the disk is well.
+        return errors.Unavailable(
+            "the coordinator found a contradiction and stored nothing; try again"
+        )
 
     def _write(self, name: str, values: Sequence[tuple[Any, ...]]) -> None:
         at, total = 0, len(values)
@@ -177,11 +192,10 @@ class SqliteStore:
     def load(self) -> Snapshot:
         """See `Store.load`."""
         jobs: list[OpenJob] = []
-        requests: dict[str, str] = {}
         for row in self._run("open_jobs"):
             (seq, job_id, state, node, epoch, failures, lost_on, not_before, name, sweep, demand,
              priority, retries, timeout_s, key, after, retry_of, submission, created_at,
-             request_id) = row  # fmt: skip
+             request_id, lease_s, former) = row  # fmt: skip
             spec = JobSpec(
                 seq, job_id, _demand(demand), created_at, name, sweep, priority, retries,
                 timeout_s, key, retry_of,
@@ -196,20 +210,24 @@ class SqliteStore:
                     _strings(after),
                     submission,
                     not_before,
+                    request_id if state == "assigned" else None,
+                    lease_s if state == "assigned" else None,
+                    former,
                 )
             )
-            if request_id is not None:
-                requests[job_id] = request_id
-        nodes = [
-            NodeRecord(
-                node_id, profile.encode(), msgspec.json.decode(capacity, type=Capacity), boot_id,
-                registered_at, address,
-            )
-            for node_id, profile, capacity, boot_id, registered_at, address in self._run("nodes")
-        ]  # fmt: skip
+        nodes: list[NodeRecord] = []
+        draining: set[str] = set()
+        for node_id, profile, capacity, boot_id, registered_at, address, drains in self._run(
+            "nodes"
+        ):
+            known = msgspec.json.decode(capacity, type=Capacity)
+            record = NodeRecord(node_id, profile.encode(), known, boot_id, registered_at, address)
+            nodes.append(record)
+            if drains:
+                draining.add(node_id)
         counts, tallies = _split(self._run("tallies"))
         (next_seq,), (fleet_id,) = self._run("next_seq")[0], self._run("fleet_id")[0]
-        return Snapshot(jobs, nodes, counts, tallies, next_seq, requests, fleet_id)
+        return Snapshot(jobs, nodes, frozenset(draining), counts, tallies, next_seq, fleet_id)
 
     def payloads(self, seqs: Iterable[int]) -> dict[int, Payload]:
         """See `Store.payloads`."""

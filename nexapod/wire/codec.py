@@ -16,6 +16,8 @@ JSON = "application/json"
 MSGPACK = "application/msgpack"
 MAX_DEPTH = 64
 
+#: msgspec quotes a wrong choice; an answer echoes nothing.
+_ECHO = re.compile(r"Invalid enum value .*?(?= - at |$)", re.DOTALL)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -70,7 +72,7 @@ def check_json(body: bytes) -> None:
 
 def _too_deep(value: Any) -> bool:
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         level = [
             child
             for item in level
@@ -116,7 +118,8 @@ def decode(body: bytes, kind: Any, content_type: str) -> Any:
         check_json(body)
         return _json_decoder(kind).decode(body)
     except msgspec.ValidationError as error:
-        raise errors.Invalid(f"the body does not fit: {error}") from None
+        told = _ECHO.sub("Invalid value", str(error))
+        raise errors.Invalid(f"the body does not fit: {told}") from None
     except msgspec.DecodeError:
         raise errors.BadRequest(f"the body is not valid {content_type}") from None
     except (ValueError, RecursionError):

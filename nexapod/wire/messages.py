@@ -15,7 +15,7 @@ from nexapod.core.records import AttemptReport, Failure, JobKind, Value
 from nexapod.ids import ID_PATTERN
 
 Id = Annotated[str, Meta(pattern=ID_PATTERN, description="1 to 128 letters, digits, '.', '_', '-'")]
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?![\s\S])")]
 Label = Annotated[str, Meta(max_length=200)]
 Tag = Annotated[str, Meta(min_length=1, max_length=100)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]

@@ -131,8 +131,10 @@ def unseal(frame: bytes | memoryview, inputs: Mapping[str, Any] | None = None) -
         raise ValueError("the sealed value is cut short")
     (count,) = _COUNT.unpack_from(view)
     start = 4 + 8 * count
+    if not count or start > len(view):
+        raise ValueError("the sealed value is cut short")
     lengths = [int.from_bytes(view[4 + 8 * i : 12 + 8 * i], "little") for i in range(count)]
-    if not count or start + sum(lengths) != len(view):
+    if start + sum(lengths) != len(view):
         raise ValueError("the sealed value is cut short")
     parts = []
     for length in lengths:
@@ -162,20 +164,25 @@ def fingerprint(fn: Any) -> tuple[Any, ...] | None:
     """What `fn` pickles from, cheaply: equal fingerprints mean equal bytes. None: cannot tell."""
     if type(fn) is not types.FunctionType or fn.__dict__:
         return None
-    values: list[Any] = [fn.__code__, fn.__qualname__, fn.__module__]
-    for cell in fn.__closure__ or ():
-        values.append(cell.cell_contents)
-    values.extend(fn.__defaults__ or ())
-    values.extend((fn.__kwdefaults__ or {}).values())
-    names = fn.__code__.co_names
-    if any(isinstance(const, types.CodeType) for const in fn.__code__.co_consts):
+    code = fn.__code__
+    if any(isinstance(const, types.CodeType) for const in code.co_consts):
         return None  # a nested function reads globals that are not in `co_names` here
-    scope = fn.__globals__
-    values.extend(scope[name] for name in names if name in scope)
-    for value in values[3:]:
-        if type(value) not in _ATOMS and type(value) is not types.ModuleType:
+    scope, defaults = fn.__globals__, fn.__kwdefaults__ or {}
+    try:
+        values = [cell.cell_contents for cell in fn.__closure__ or ()]
+    except ValueError:  # a name that is not set yet
+        return None
+    values += fn.__defaults__ or ()
+    values += [defaults[name] for name in sorted(defaults)]
+    names = [name for name in code.co_names if name in scope]
+    values += [scope[name] for name in names]
+    parts: list[Any] = []
+    for value in values:
+        if type(value) is types.ModuleType:
+            parts.append(id(value))
+        elif type(value) in _ATOMS:
+            parts.append((type(value), repr(value)))  # repr: 0.0 and -0.0 are equal
+        else:
             return None
-    return tuple(
-        (type(v), v) if type(v) in _ATOMS else id(v) if type(v) is types.ModuleType else v
-        for v in values
-    )
+    named = (tuple(sorted(defaults)), tuple(names), len(fn.__defaults__ or ()))
+    return (code, fn.__qualname__, fn.__module__, named, *parts)

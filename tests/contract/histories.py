@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from nexapod.core.events import MEMORY, Event, NodeLeft
+from nexapod.core.events import MEMORY, Event
 from nexapod.core.records import AttemptReport, Demand
 from nexapod.core.states import AttemptEnd
 from tests.unit.core.builders import Desk, completed, failed, order
@@ -14,7 +14,7 @@ DEMANDS = (Demand(), Demand(kind="function"), Demand(cpus=2.0, tags=("x",)))
 
 def stored(events: list[Event]) -> list[Event]:
     """Those that a store keeps."""
-    return [event for event in events if not isinstance(event, (*MEMORY, NodeLeft))]
+    return [event for event in events if not isinstance(event, MEMORY)]
 
 
 class Historian(Desk):
@@ -75,7 +75,9 @@ def history(seed: int, steps: int = 120) -> Historian:
             desk.tick()
         elif dice.random() < 0.3 and desk.ledger.queued:
             desk.cancel(dice.choice(sorted(desk.ledger.queued)))
-        elif dice.random() < 0.2:
+        elif dice.random() < 0.1:
+            desk.leave(node_id, dice.choice((None, ())))
+        elif dice.random() < 0.3:
             desk.register(node_id, f"boot-{step}", slots=3, tags=("x",))
     desk.tick()  # a restart looks at the clock too
     return desk

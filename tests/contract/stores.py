@@ -9,7 +9,7 @@ from nexapod.core.board import Board
 from nexapod.core.states import JobState
 from nexapod.store.memory import MemoryStore
 from nexapod.store.sqlite import SqliteStore
-from tests.unit.core.builders import LEASE_S, Desk
+from tests.unit.core.builders import Desk
 
 KINDS = ("sqlite", "memory")
 
@@ -32,12 +32,8 @@ def maker(kind: str, folder: Path) -> Made:
 
 def restored(store: SqliteStore, desk: Desk) -> Board:
     """A board read from the store at the desk's moment."""
-    found = store.load()
     board = Board()
-    board.restore(
-        found.jobs, found.nodes, found.counts, found.tallies, found.next_seq, found.requests,
-        LEASE_S, desk.mono_s, desk.at,
-    )  # fmt: skip
+    board.restore(store.load(), desk.mono_s, desk.at)
     board.check()
     return board
 
@@ -52,6 +48,7 @@ def remembered(board: Board, mono_s: float) -> dict[str, Any]:
         "jobs": {
             job_id: (
                 job.spec, job.submission, job.after, job.epoch, job.failures, job.lost_on,
+                job.former,
                 None if job.waits_on is None else frozenset(job.waits_on),
                 job.lease and (job.lease.node_id, job.lease.epoch, job.lease.request_id),
                 round(delayed[job_id], 3) if delayed.get(job_id, 0) > mono_s else None,
@@ -60,7 +57,7 @@ def remembered(board: Board, mono_s: float) -> dict[str, Any]:
         },
         "keys": {key: job.spec.id for key, job in board.keys.items()},
         "nodes": {
-            node_id: (node.record, set(node.leases), node.completed, node.failed)
+            node_id: (node.record, set(node.leases), node.left, node.completed, node.failed)
             for node_id, node in board.nodes.items()
         },
         "queue": {

@@ -116,12 +116,6 @@ def test_values_beyond_the_inline_limit_go_through_blobs(fleet: Fleet) -> None:
     np.testing.assert_array_equal(future.result(SOON_S), array)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=ResourceWarning,
-    reason="Remote sends bodies over 1 MiB as bytes: aiohttp warns that this may lock the loop "
-    "(wrap them in io.BytesIO)",
-)
 def test_a_large_value_is_sent_over_http_without_a_warning(connected: Fleet) -> None:
     ask(connected, "put_blob", bytes(2**20 + 1))
 
@@ -232,11 +226,6 @@ def test_a_callback_may_ask_for_the_result_in_process(launched: Fleet) -> None:
     assert in_callback(launched, 5) == 5
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="callbacks run on the transport's loop, where ask() refuses: over HTTP (and for a blob "
-    "in process too) add_done_callback(lambda f: f.result()) raises Invalid, and nobody sees it",
-)
 def test_a_callback_may_ask_for_the_result_over_http(connected: Fleet) -> None:
     assert in_callback(connected, 5) == 5
 
@@ -308,12 +297,6 @@ def test_any_job_is_found_again_by_its_id(fleet: Fleet) -> None:
             fleet.future(unknown)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=TimeoutError,
-    reason="a connection keeps one future per job id: finding a running job again takes the "
-    "news away from the future that was there, which then never ends",
-)
 def test_two_futures_of_one_job_both_end(fleet: Fleet, gate: Path) -> None:
     first = fleet.submit(calls.wait_for, str(gate))
     fleet.flush()
@@ -391,12 +374,6 @@ def test_the_same_key_for_another_call_is_a_conflict(fleet: Fleet, tmp_path: Pat
         keyed.submit(calls.same, 1)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=TimeoutError,
-    reason="the second future of a key takes the first one's place in Connection._futures: the "
-    "first never ends",
-)
 def test_both_futures_of_a_key_end_when_it_is_repeated_early(fleet: Fleet, gate: Path) -> None:
     keyed = fleet.options(key=f"early {gate}")
     first = keyed.submit(calls.wait_for, str(gate))
@@ -470,11 +447,6 @@ def test_map_gives_up_after_its_timeout_and_cancels_the_rest(fleet: Fleet, gate:
     assert page.rows[0][page.columns.index("status")] == "cancelled"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="_in_order catches every TimeoutError, also the function's own and JobTimedOut, and "
-    "raises a bare one: message, type and remote traceback are lost",
-)
 def test_map_raises_a_calls_own_timeout_error_as_it_is(fleet: Fleet) -> None:
     with pytest.raises(TimeoutError, match="the instrument did not answer"):
         list(fleet.map(lambda _: calls.time_out(), [1]))
@@ -575,12 +547,6 @@ def test_what_failed_in_a_sweep_is_tried_again_in_its_place(fleet: Fleet, tmp_pa
     assert fleet.sweeps[sweep.name].results(SOON_S) == [2, 2]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=TimeoutError,
-    reason="fleet.sweeps[name] adopts the running jobs and takes their news away from the sweep "
-    "in the cell above, whose futures then never end",
-)
 def test_finding_a_running_sweep_by_name_leaves_the_first_one_alive(
     fleet: Fleet, gate: Path
 ) -> None:

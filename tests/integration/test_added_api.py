@@ -602,7 +602,6 @@ def test_the_feed_says_when_it_cannot_resume(api: Client, last_id: str):
         feed.close()
 
 
-@pytest.mark.xfail(reason="503: str.isdigit() takes digits that int() does not")
 def test_the_feed_is_not_confused_by_other_digits(api: Client):
     feed = Feed(api)
     next(feed.frames())

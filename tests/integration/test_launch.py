@@ -502,10 +502,7 @@ def test_status_of_a_foreign_server_is_one_sentence():
         "localhost:8000",
         "ftp://x",
         "http://",
-        pytest.param(
-            "http://[bad",
-            marks=pytest.mark.xfail(reason="`nexapod node` shows urlsplit's ValueError as it is"),
-        ),
+        "http://[bad",
     ],
 )
 def test_an_address_that_is_none_is_one_sentence(url: str):

@@ -18,6 +18,7 @@ from nexapod.core.records import (
     Failure,
     NodeRecord,
     OpenJob,
+    Snapshot,
     Value,
 )
 from nexapod.core.states import AttemptEnd, JobState
@@ -62,7 +63,7 @@ def portrait(board: boards.Board) -> dict[str, Any]:
         "jobs": {
             job_id: (
                 job.spec, job.submission, job.after, job.epoch, job.failures, job.lost_on,
-                job.queued, None if job.waits_on is None else frozenset(job.waits_on),
+                job.former, job.queued, None if job.waits_on is None else frozenset(job.waits_on),
                 _lease(job.lease),
             )
             for job_id, job in board.jobs.items()
@@ -105,7 +106,9 @@ class Ledger:
         self.holders: dict[str, e.JobLeased] = {}
         self.setbacks: dict[str, e.JobRequeued] = {}
         self.closed: dict[str, e.JobClosed] = {}
+        self.former: dict[str, str] = {}
         self.nodes: dict[str, NodeRecord] = {}
+        self.draining: set[str] = set()
         self.tallies: dict[str, tuple[int, int]] = {}
 
     def record(self, event: e.Event) -> None:
@@ -121,8 +124,11 @@ class Ledger:
             )
             self.epochs[event.job_id] = event.epoch
             self.holders[event.job_id] = event
+            self.former.pop(event.job_id, None)
         elif isinstance(event, e.AttemptEnded):
             self.holders.pop(event.job_id)
+            if event.end is AttemptEnd.LOST:
+                self.former[event.job_id] = event.node_id
             good, bad = self.tallies.get(event.node_id, (0, 0))
             good += event.end is AttemptEnd.COMPLETED
             bad += event.end in (AttemptEnd.FAILED, AttemptEnd.LOST)
@@ -136,6 +142,9 @@ class Ledger:
             self.closed[event.job_id] = event
         elif isinstance(event, e.NodeRegistered):
             self.nodes[event.record.id] = event.record
+            self.draining.discard(event.record.id)
+        elif isinstance(event, e.NodeLeft):
+            self.draining.add(event.node_id)
 
     def closed_job(self, job_id: str) -> ClosedJob | None:
         """The finished job, as the store would give it."""
@@ -161,6 +170,9 @@ class Ledger:
                     queued.order.after,
                     queued.order.submission,
                     setback.not_before_at if setback and not holder else None,
+                    holder.request_id if holder else None,
+                    holder.lease_s if holder else None,
+                    self.former.get(job_id),
                 )
             )
         return sorted(found, key=lambda job: job.spec.seq)
@@ -273,22 +285,19 @@ class Desk:
 
     # ── what happens to coordinators ─────────────────────────────────────────────────────────────
 
-    def restart(self, away_s: float = 0.0, lease_s: float = LEASE_S) -> None:
+    def restart(self, away_s: float = 0.0) -> None:
         """The process is gone; a new one reads what the ledger kept."""
         self.wait(away_s)
         old, self.board = self.board, boards.Board()
-        held = self.ledger.holders
-        self.board.restore(
+        kept = Snapshot(
             self.ledger.open_jobs(),
             list(self.ledger.nodes.values()),
+            frozenset(self.ledger.draining),
             {state: n for state in JobState if (n := self._count(state))},
             self.ledger.tallies,
             old.next_seq,
-            {job_id: held[job_id].request_id for job_id in held if held[job_id].request_id},
-            lease_s,
-            self.mono_s,
-            self.at,
         )
+        self.board.restore(kept, self.mono_s, self.at)
         self.board.check()
 
     def _count(self, state: JobState) -> int:

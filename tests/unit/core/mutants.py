@@ -73,7 +73,7 @@ MUTANTS = (
     Mutant(
         "a job that comes back goes to the end",
         schedule,
-        "if not self._items or (last is not None and last.spec.seq < job.spec.seq):",
+        "if last is None or last.spec.seq < job.spec.seq:",
         "if last is not job:",
     ),
     Mutant(

@@ -185,11 +185,6 @@ def test_a_former_holder_saves_its_work_across_a_restart() -> None:
     assert desk.state("j") == "completed"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="restore gives 60 s (or timeout_s) to every lease: a plain node that never heartbeats "
-    "had an hour, and loses its job a minute after each restart of the coordinator",
-)
 def test_a_restart_gives_a_plain_node_its_hour_again() -> None:
     desk = Desk()
     desk.register("seed", boot_id=None, slots=None)
@@ -201,11 +196,6 @@ def test_a_restart_gives_a_plain_node_its_hour_again() -> None:
     assert desk.state("j") == "assigned"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="restore gives max(60 s, timeout_s): a node that heartbeats and died with the "
-    "coordinator keeps its job for the whole timeout, a day if that is what was set",
-)
 def test_a_restart_gives_a_node_that_heartbeats_no_more_than_its_minute() -> None:
     desk = desk_with_a_lease(timeout_s=86_400.0)
     desk.restart()
@@ -443,11 +433,6 @@ def test_cancels_that_a_node_never_hears_of_are_not_kept_for_a_plain_node() -> N
     assert not desk.board.nodes["seed"].cancels
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a timeout is told in the answer to the very heartbeat that found it, and is also "
-    "kept in node.cancels, where nobody ever takes it out: one entry per timeout, for ever",
-)
 def test_a_timeout_told_in_the_answer_is_not_kept_to_be_told_again() -> None:
     desk = desk_with_a_lease(timeout_s=1.0)
     assert desk.beat("a", ("j", 1, 30.0)) == ["cancel"]
@@ -455,11 +440,6 @@ def test_a_timeout_told_in_the_answer_is_not_kept_to_be_told_again() -> None:
     assert not desk.board.nodes["a"].cancels
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a new boot knows nothing of its predecessor's cancelled leases, yet node.cancels "
-    "keeps them for ever",
-)
 def test_a_new_boot_forgets_what_its_predecessor_was_to_be_told() -> None:
     desk = desk_with_a_lease()
     desk.cancel("j")

@@ -112,11 +112,6 @@ def test_only_the_last_former_holder_can_save_the_work() -> None:
     assert desk.end("j").epoch == 2
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a former holder may complete a pending job without any value: the job is completed "
-    "and has no result (the live holder is refused for the same report)",
-)
 def test_a_former_holders_completion_without_a_value_is_refused() -> None:
     desk = desk_with_a_lease()
     desk.wait(61)
@@ -397,11 +392,6 @@ def test_a_repeat_is_judged_by_the_store_when_memory_has_forgotten_the_job() -> 
     assert desk.cancel("j")[0].state is JobState.COMPLETED
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="once a node lost a job it may complete any later epoch of it that it held and "
-    "already reported as failed: only lost_on[-1] is looked at, not how that attempt ended",
-)
 def test_an_attempt_that_was_reported_failed_cannot_be_completed_afterwards() -> None:
     desk = desk_with_a_lease(retries=3)
     desk.wait(61)
@@ -423,12 +413,6 @@ def test_two_failures_in_one_request_bring_down_their_shared_dependant_once() ->
     assert desk.state("both") == "failed"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=KeyError,
-    reason="_renew lacks _once: two attempts that time out in one heartbeat close their shared "
-    "dependant twice, and the second JobClosed breaks the board",
-)
 def test_two_timeouts_in_one_heartbeat_bring_down_their_shared_dependant_once() -> None:
     desk = desk_with_a_lease(timeout_s=1.0)
     desk.submit(order("k", timeout_s=1.0), order("both", after=("j", "k")))
@@ -437,12 +421,6 @@ def test_two_timeouts_in_one_heartbeat_bring_down_their_shared_dependant_once() 
     assert desk.state("both") == "failed"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=KeyError,
-    reason="_register lacks _once: two poisoned jobs lost in one reboot close their shared "
-    "dependant twice, and the second JobClosed breaks the board",
-)
 def test_two_jobs_poisoned_by_one_reboot_bring_down_their_shared_dependant_once() -> None:
     desk = Desk()
     desk.submit("j", "k", order("both", after=("j", "k")))

@@ -226,8 +226,7 @@ class Walk(RuleBasedStateMachine):
     @rule(node_id=NODE, elapsed_s=st.sampled_from((-1.0, 5.0, 5.0, 40.0)), stale=st.booleans())
     def beat(self, node_id: str, elapsed_s: float, stale: bool) -> None:
         held = self.held(node_id)
-        # One job at a time may be over its timeout: two at once are a test of their own.
-        leases = [(j, epoch, elapsed_s if not at else 1.0) for at, (j, epoch) in enumerate(held)]
+        leases = [(job_id, epoch, elapsed_s) for job_id, epoch in held]
         if stale and held:
             leases.append((held[0][0], held[0][1] + 7, 1.0))
         statuses = self.desk.beat(node_id, *leases)
@@ -241,13 +240,12 @@ class Walk(RuleBasedStateMachine):
                 assert ran_s > 30.0
 
     @precondition(lambda self: self.desk.board.leased)
-    @rule(pick=PICK, seldom=SELDOM)
-    def reboot(self, pick: int, seldom: bool) -> None:
+    @rule(pick=PICK, keep=st.booleans(), seldom=SELDOM)
+    def reboot(self, pick: int, keep: bool, seldom: bool) -> None:
         if seldom:
             busy = sorted({job.lease.node_id for job in self.desk.board.leased.values()})
             node_id = busy[pick % len(busy)]
-            # One lease at a time is lost: two poisoned at once are a test of their own.
-            self.boot(node_id, len(self.held(node_id)) - 1)
+            self.boot(node_id, len(self.held(node_id)) - 1 if keep else 0)
 
     @rule(node_id=NODE, some=st.booleans(), seldom=SELDOM)
     def drain(self, node_id: str, some: bool, seldom: bool) -> None:
@@ -284,7 +282,9 @@ class Walk(RuleBasedStateMachine):
     def crash(self, away_s: float, seldom: bool) -> None:
         if seldom:
             epochs = {job_id: job.epoch for job_id, job in self.desk.board.jobs.items()}
+            left = {node_id for node_id, node in self.desk.board.nodes.items() if node.left}
             self.desk.restart(away_s)
+            assert {n for n, node in self.desk.board.nodes.items() if node.left} == left
             assert {j: job.epoch for j, job in self.desk.board.jobs.items()} == epochs
 
     # ── what always holds ────────────────────────────────────────────────────────────────────────
