@@ -72,7 +72,8 @@ class FleetFiles:
 
     def beside(self, suffix: str) -> Path:
         """The neighbour with this suffix."""
-        return self.database.with_name(self.database.stem + suffix)
+        # Only the usual ending is dropped: `fleet.db` and `fleet.sqlite3` share nothing.
+        return self.database.with_name(self.database.name.removesuffix(".db") + suffix)
 
     @property
     def blobs(self) -> Path:
