@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from pathlib import Path
 
 import psutil
 
-from nexapod.node.runners.traces import Memory, Traces
 from tests.unit.node import jobs
 from tests.unit.node.doubles import CoordinatorDouble, Node, Site
 
@@ -79,20 +77,3 @@ def test_what_a_job_changes_is_put_back_for_the_next(tmp_path):
     assert clean["pid"] == dirty_pid == after["pid"]
     assert clean == after
     assert later == 1  # the alarm it had set never rang
-
-
-def test_looking_for_traces_costs_little():
-    output = os.open(os.devnull, os.O_WRONLY)
-    traces = Traces(output, Memory())
-    saved = os.dup(1), os.dup(2)
-    try:
-        began = time.perf_counter()
-        for _ in range(200):
-            traces.undo()
-        each_s = (time.perf_counter() - began) / 200
-    finally:
-        for number, descriptor in enumerate(saved, 1):
-            os.dup2(descriptor, number)
-            os.close(descriptor)
-        os.close(output)
-    assert each_s < 0.001  # some 20 µs; a bound that only a blunder exceeds
