@@ -203,7 +203,7 @@ def footprint(folder: Path, quick: bool) -> Iterator[Row]:
             time.sleep(seconds)
             after = process.cpu_times()
             used = after.user + after.system - before.user - before.system
-            share = used / (time.perf_counter() - start)
+            share = max(0.0, used) / (time.perf_counter() - start)
             memory = process.memory_info().rss / 1e6
         finally:
             node.terminate()

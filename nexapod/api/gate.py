@@ -52,8 +52,8 @@ class Gate:
                 "this path does not take that method", allowed=sorted(methods)
             )
         headers = request.headers
-        host = headers.get("Host", "").lower()
-        if host not in self.hosts:
+        host = headers.get("Host", "")
+        if host not in self.hosts and host.lower() not in self.hosts:
             raise errors.Misdirected(
                 "the Host header is not an address of this coordinator; use the URL it was "
                 "started with"

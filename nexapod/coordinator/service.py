@@ -43,7 +43,11 @@ CACHE_BYTES = 64 * 1024 * 1024
 #: A batch is written at this size even while more commands keep coming.
 BATCH_EVENTS = 2_000
 
-_WAKING = (e.JobQueued, e.JobRequeued, e.JobsDue, e.AttemptEnded, e.JobClosed, e.NodeRegistered)
+# Sets, asked with the exact type: this is asked for every event of every request.
+_WAKING = frozenset(
+    {e.JobQueued, e.JobRequeued, e.JobsDue, e.AttemptEnded, e.JobClosed, e.NodeRegistered}
+)
+_MEMORY = frozenset(e.MEMORY)
 
 
 class Batch:
@@ -174,14 +178,15 @@ class Service:
         wake = False
         for event in events:
             self.board.apply(event)
-            if not isinstance(event, e.MEMORY):
+            kind = type(event)
+            if kind not in _MEMORY:
                 if batch is None:
                     batch = self._gathering = Batch()
                     if self._writing is None:
                         self._loop.call_soon(self._write_when_quiet, batch, 0)
                 batch.events.append(event)
                 self._note(event)
-            wake = wake or isinstance(event, _WAKING)
+            wake = wake or kind in _WAKING
         if wake and self._polls and not self._serving and len(self.board.queue):
             self._serving = True
             self._loop.call_soon(self._serve)
