@@ -16,25 +16,23 @@ from rich.table import Table
 import nexapod
 from benchmarks.rows import ROWS, Row
 
-
 _PAGE = """# How fast
 
-Written by `python -m benchmarks --page docs/performance.md`; `make bench` prints the same table. Only
-the ratios count: each figure was measured beside its peer, in one run, on one machine, the load
-generator and the server sharing its cores.
+Written by `python -m benchmarks --page docs/performance.md`; `make bench` prints the same table.
+Only the ratios count: each figure was measured beside its peer, in one run, on one machine, the
+load generator and the server sharing its cores.
 
 {title}
 
 {table}
-Where the time goes:
+Where the time goes, measured on the same machine:
 
-- **Seed API.** Each cycle is two durable changes. On the coordinator's thread a cycle costs about 1.7
-  times what the bare application spends, most of it in HTTP itself; the store's thread takes a quarter
-  as much again, on another core where there is one. With few clients the latency of the commit counts,
-  with many the processor does.
-- **Functions.** A call passes through two commits and two HTTP requests; many short calls share them.
-  `ProcessPoolExecutor` has neither a network nor a disk to wait for.
-- **One call.** About a third of its time are the two commits.
+- **Seed API.** Each cycle is two durable changes. With 64 clients the coordinator's process spends
+  about twice the processor time of the bare application per cycle (some 165 µs against 80 µs), a
+  fifth of it in the store's thread. With few clients the latency of the commits counts as well.
+- **Functions.** A call passes through two commits and two HTTP requests, which many short calls
+  share. `ProcessPoolExecutor` has neither a network nor a disk to wait for.
+- **One call.** Two commits of about half a millisecond each, and the way to the node and back.
 """
 
 
