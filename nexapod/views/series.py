@@ -37,7 +37,7 @@ def times(values: Sequence[Any]) -> pd.DatetimeIndex:
     micros = np.zeros(len(seconds), dtype=np.int64)
     micros[known] = np.round(seconds[known] * 1e6).astype(np.int64)
     stamps = (micros * 1000).astype("datetime64[ns]")
-    stamps[~known] = np.datetime64("NaT")
+    stamps[~known] = np.datetime64("NaT", "ns")
     return pd.DatetimeIndex(stamps, tz="UTC")
 
 

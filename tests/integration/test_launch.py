@@ -282,7 +282,9 @@ def test_an_interrupted_script_ends_cleanly(database: Path):
 # ── fork ─────────────────────────────────────────────────────────────────────────────────────────
 
 FORKS = """
-import os, sys, time, nexapod
+import os, sys, time, warnings, nexapod
+# From Python 3.12 on it warns of any fork beside threads, and a fleet has some.
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
 fleet = nexapod.launch("fleet", port=0, database=sys.argv[1])
 fleet.submit_data("before")
 fleet.flush()
