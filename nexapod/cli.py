@@ -47,7 +47,7 @@ def serve(**given: Any) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    host = Host(HostOptions(**given))
+    host = Host(HostOptions(**given), in_kernel=False)
     for note in host.notes:
         click.echo(f"note: {note}", err=True)
     if given["insecure"]:

@@ -21,6 +21,8 @@ from nexapod.wire import messages as m
 from nexapod.wire.codec import JSON, MSGPACK
 
 _PAGE = 1000
+#: Results in one piece of a streamed list.
+_PIECE_BYTES = 4 * 1024 * 1024
 #: Rows in one MessagePack page: our own client reads frames of 100,000 rows.
 _COLUMN_PAGE = 10_000
 
@@ -94,7 +96,7 @@ async def jobs(request: Request, body: None) -> web.StreamResponse | Ready:
     status = tuple(filter(None, (request.text("status") or "").split(",")))
     if not set(status) <= set(JobState):
         raise errors.Invalid(f"'status' is one or more of {', '.join(JobState)}")
-    limit = request.number("limit", None, 1, 1_000_000)
+    limit = request.number("limit", None, 1, 10_000)
     cursor = int(request.number("cursor", 0, 0, 2**53) or 0)
     fields = tuple(filter(None, (request.text("fields") or "").split(",")))
     if not set(fields) <= set(ROW_FIELDS):
@@ -117,45 +119,51 @@ async def _columns(request: Request, which: JobFilter, limit: int) -> Ready:
 async def _stream(
     request: Request, which: JobFilter, limit: int | None, fields: tuple[str, ...]
 ) -> web.StreamResponse:
-    """The list page by page, so that neither memory nor the loop feels a million rows."""
+    """The list piece by piece, so that neither memory nor the loop feels a million rows."""
     response = web.StreamResponse(
         headers={"Content-Type": JSON, "X-Content-Type-Options": "nosniff"}
     )
+    service = request.service
+    which = msgspec.structs.replace(which, limit=limit or _PAGE)
+    rows = await service.read(service.store.job_rows, which)
     if limit is not None:
-        page, next_cursor = await _page(request, which, limit, fields)
-        response.headers["X-Next-Cursor"] = str(next_cursor)
-        await response.prepare(request.http)
-        await response.write(b"[" + b",".join(page) + b"]")
-        await response.write_eof()
-        return response
+        response.headers["X-Next-Cursor"] = str(rows[-1][0] if rows else which.after_seq)
     await response.prepare(request.http)
     await response.write(b"[")
     first = True
-    while True:
-        page, next_cursor = await _page(request, which, _PAGE, fields)
-        if page:
-            await response.write((b"" if first else b",") + b",".join(page))
+    while rows:
+        more = len(rows) == which.limit and limit is None
+        last = rows[-1][0]
+        while rows:
+            piece, rows = await _piece(request, rows, fields)
+            await response.write((b"" if first else b",") + b",".join(piece))
             first = False
-        if len(page) < _PAGE:
-            break
-        which = msgspec.structs.replace(which, after_seq=next_cursor)
+        if more:
+            which = msgspec.structs.replace(which, after_seq=last)
+            rows = await service.read(service.store.job_rows, which)
     await response.write(b"]")
     await response.write_eof()
     return response
 
 
-async def _page(
-    request: Request, which: JobFilter, limit: int, fields: tuple[str, ...]
-) -> tuple[list[bytes], int]:
-    service = request.service
-    which = msgspec.structs.replace(which, limit=limit)
-    rows = await service.read(service.store.job_rows, which)
-    values = {}
-    if not fields or "result" in fields:
-        done = [row[1] for row in rows if row[2] == JobState.COMPLETED]
-        values = await service.read(service.store.values, done)
-    last = rows[-1][0] if rows else which.after_seq
-    return job_rows_json(rows, values, fields), last
+async def _piece(
+    request: Request, rows: list[tuple[Any, ...]], fields: tuple[str, ...]
+) -> tuple[list[bytes], list[tuple[Any, ...]]]:
+    """As many of the rows as have results of a few MiB together, and the rows that are left."""
+    if fields and "result" not in fields:
+        return job_rows_json(rows, {}, fields), []
+    store = request.service.store
+    done = [row[1] for row in rows if row[2] == JobState.COMPLETED]
+    values = await request.service.read(store.shown_values, done, _PIECE_BYTES)
+    cut = next(
+        (
+            at
+            for at, row in enumerate(rows)
+            if row[2] == JobState.COMPLETED and row[1] not in values
+        ),
+        len(rows),
+    )
+    return job_rows_json(rows[:cut], values, fields), rows[cut:]
 
 
 async def job_detail(request: Request, body: None) -> Ready:
@@ -165,7 +173,7 @@ async def job_detail(request: Request, body: None) -> Ready:
     rows = await service.read(service.store.job_rows, JobFilter(job_ids=(job_id,), limit=1))
     if not rows:
         raise errors.NotFound("there is no job with this id")
-    value = (await service.read(service.store.values, [job_id])).get(job_id)
+    value = (await service.read(service.store.shown_values, [job_id], 0)).get(job_id)
     payload = (await service.read(service.store.payloads, [rows[0][0]])).get(rows[0][0])
     attempts = await service.read(service.store.attempt_rows, [job_id])
     detail: dict[str, Any] = msgspec.structs.asdict(job_row(rows[0], value))

@@ -29,7 +29,7 @@ def _result(value: Value | None) -> msgspec.Raw:
 def job_row(row: tuple[Any, ...], value: Value | None) -> JobRow:
     """One row of `JOB_COLUMNS` as a message."""
     (_seq, job_id, status, node, kind, name, sweep, params, epoch, priority, created_at,
-     started_at, finished_at, run_s, error) = row  # fmt: skip
+     started_at, finished_at, run_s, error, retry_of) = row  # fmt: skip
     return JobRow(
         job_id,
         status,
@@ -46,6 +46,7 @@ def job_row(row: tuple[Any, ...], value: Value | None) -> JobRow:
         finished_at,
         run_s,
         NULL if error is None else msgspec.Raw(error.encode()),
+        retry_of,
     )
 
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
@@ -28,6 +30,8 @@ from nexapod.wire.messages import NewJob, Submitted
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
+#: How long a submission that was certainly not stored is repeated.
+PATIENCE_S = 60.0
 #: Jobs in one submission.
 BATCH = 2_000
 #: Jobs in the outbox before ``submit`` waits for the coordinator.
@@ -54,6 +58,7 @@ class Connection:
         self._gate = threading.Condition()
         self._sending = False
         self._news: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self.pid = os.getpid()
         self._teller = threading.Thread(target=self._tell, name="nexapod-futures", daemon=True)
         self._teller.start()
         transport.listen(
@@ -76,6 +81,23 @@ class Connection:
         except KeyboardInterrupt:
             asked.cancel()
             raise
+
+    def check_may_wait(self) -> None:
+        """Refuse to wait for a future where that would be for ever.
+
+        Raises
+        ------
+        Invalid, Unavailable
+        """
+        if threading.current_thread() is self._teller:
+            raise errors.Invalid(
+                "a callback of one future may not wait for another: it holds up the news of all; "
+                "add a callback to that one instead"
+            )
+        if os.getpid() != self.pid:
+            raise errors.Unavailable(
+                "this process was forked from the fleet's; results come to the parent"
+            )
 
     # ── futures ──────────────────────────────────────────────────────────────────────────────────
 
@@ -124,7 +146,8 @@ class Connection:
         """Queue a submission; the future reports a refusal."""
         with self._gate:
             while len(self._outbox) >= OUTBOX:
-                self._gate.wait()
+                self._gate.wait(1.0)
+                self._check_open()
             self._futures[future.job_id] = (future,)
             self._outbox.append((job, future))
             if self._sending:
@@ -132,10 +155,12 @@ class Connection:
             self._sending = True
         try:
             self.transport.post(self._drain())
-        except BaseException:
+        except BaseException as error:
             with self._gate:
                 self._sending = False
+                unsent = list(self._outbox)
                 self._outbox.clear()
+            self._refused(unsent, error)
             raise
 
     async def _drain(self) -> None:
@@ -149,7 +174,7 @@ class Connection:
                     return
                 self._gate.notify_all()
             try:
-                made = await self.transport.submit([job for job, _ in batch])
+                made = await self._submit([job for job, _ in batch])
             except BaseException as error:
                 if len(batch) > 1 and isinstance(error, errors.Conflict | errors.Invalid):
                     await self._one_by_one(batch)
@@ -158,17 +183,31 @@ class Connection:
                 continue
             await self._made([future for _, future in batch], made)
 
+    async def _submit(self, jobs: list[NewJob]) -> list[Submitted]:
+        """Submit, again while a repeat can help: the ids are ours, so it does no harm."""
+        give_up_s = time.monotonic() + PATIENCE_S
+        delay_s = 0.05
+        while True:
+            try:
+                return await self.transport.submit(jobs)
+            except errors.NexapodError as error:
+                if not error.retryable or time.monotonic() + delay_s > give_up_s:
+                    raise
+            await asyncio.sleep(delay_s)
+            delay_s = min(5.0, 2 * delay_s)
+
     async def _one_by_one(self, batch: list[tuple[NewJob, JobFuture]]) -> None:
         """One job of a batch was refused: find out which, and let the others pass."""
         for job, future in batch:
             try:
-                await self._made([future], await self.transport.submit([job]))
+                await self._made([future], await self._submit([job]))
             except BaseException as error:
                 self._refused([(job, future)], error)
 
     def _refused(self, batch: list[tuple[NewJob, JobFuture]], error: BaseException) -> None:
         for _, future in batch:
             self._futures.pop(future.job_id, None)
+            future._raised = error
             self._news.put(lambda future=future: future._refuse(error))  # type: ignore[misc]
 
     async def _made(self, futures: Sequence[JobFuture], made: Sequence[Submitted]) -> None:
@@ -191,12 +230,11 @@ class Connection:
         with self._gate:
             while self._sending:
                 self._gate.wait(1.0)
-                if self.transport.loop.is_closed():
-                    raise errors.Unavailable("the coordinator stopped before it took every job")
-        if threading.current_thread() is not self._teller and self._teller.is_alive():
-            told = threading.Event()
-            self._news.put(told.set)
-            told.wait()
+                self._check_open()
+
+    def _check_open(self) -> None:
+        if self.transport.loop.is_closed():
+            raise errors.Unavailable("the coordinator stopped before it took every job")
 
     def close(self) -> None:
         """Close the transport; whoever still waits for a future hears of it."""

@@ -6,6 +6,7 @@ import concurrent.futures
 import copy
 import functools
 import itertools
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from nexapod.client.face import Shown, view
 from nexapod.client.futures import JobFuture
 from nexapod.client.invitation import Invitation
 from nexapod.client.local_nodes import LocalNode, LocalNodes
+from nexapod.client.node import Node
 from nexapod.client.options import Options
 from nexapod.client.sweep import Sweep, Sweeps, grid, pages, shown_params, wait_for
 from nexapod.ids import is_id, new_job_id
@@ -57,6 +59,11 @@ class Fleet(Shown):
         self._on_stop = on_stop
         self._options = Options()
         self._is_view = False
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a fleet cannot be sent to a node; inside a job use nexapod.connect(url, token)"
+        )
 
     def __repr__(self) -> str:
         return f"<Fleet {self.name} at {self.url}>"
@@ -98,6 +105,18 @@ class Fleet(Shown):
         key: str | None = None,
         sweep: str | None = None,
     ) -> JobFuture:
+        return self._send(self._sealed(function, args, kwargs, key=key, sweep=sweep), params)
+
+    def _sealed(
+        self,
+        function: Shipped,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        key: str | None = None,
+        sweep: str | None = None,
+    ) -> dict[str, Any]:
+        """A call as the fields of a `NewJob`. What cannot be sent is said here, and nothing is."""
         fields = seal_call(self._link, function, args, kwargs)
         fields = {**self._options.fields(), **fields}
         fields["name"] = fields["name"] or function.name[:200]
@@ -106,7 +125,7 @@ class Fleet(Shown):
             fields["key"] = key
         if fields["key"] is not None:
             fields["identity"] = identity(function, args, kwargs)
-        return self._send(fields, params)
+        return fields
 
     def _send(self, fields: dict[str, Any], params: dict[str, Any] | None = None) -> JobFuture:
         job_id = new_job_id()
@@ -116,7 +135,7 @@ class Fleet(Shown):
         self._link.send(NewJob(job_id=job_id, **fields), future)
         if fields["key"] is not None:
             self._link.flush()
-            if future._raised is not None:
+            if future._raised is not None:  # refused, say because the key names another call
                 raise future._raised
         return future
 
@@ -136,7 +155,8 @@ class Fleet(Shown):
             When `data` is not JSON.
         """
         try:
-            payload = msgspec.json.encode(data)
+            text = json.dumps(data, allow_nan=False, ensure_ascii=False)
+            payload = text.encode()
         except (TypeError, ValueError, RecursionError) as error:
             raise TypeError(f"the data of a data job is plain JSON: {error}") from None
         options = self._options if hashes is None else self._options.updated(hashes=hashes)
@@ -168,11 +188,11 @@ class Fleet(Shown):
             function = ship(self._link, functools.partial(_run_chunk, fn))
             calls = [(calls[at : at + chunksize],) for at in range(0, len(calls), chunksize)]
         key = self._options.key
-        futures = [
-            self._call(function, args, {}, key=None if key is None else f"{key}/{at}")
+        sealed = [
+            self._sealed(function, args, {}, key=None if key is None else f"{key}/{at}")
             for at, args in enumerate(calls)
         ]
-        found = _in_order(futures, give_up_s)
+        found = _in_order(self._link, [self._send(fields) for fields in sealed], give_up_s)
         return found if chunksize == 1 else itertools.chain.from_iterable(found)
 
     def sweep(self, fn: Callable[..., Any], /, **axes: Any) -> Sweep:
@@ -196,16 +216,15 @@ class Fleet(Shown):
         wanted = self._options.sweep or self._options.name or function.name
         name = wanted if key is not None else self._free_name(wanted)
         started_at = time.time()
-        futures = [
-            self._call(
-                function,
-                (),
-                point,
-                params=shown_params(point),
-                key=None if key is None else f"{key}/{at}",
-                sweep=name,
+        sealed = [
+            self._sealed(
+                function, (), point, key=None if key is None else f"{key}/{at}", sweep=name
             )
             for at, point in enumerate(points)
+        ]
+        futures = [
+            self._send(fields, shown_params(point))
+            for fields, point in zip(sealed, points, strict=True)
         ]
         return Sweep(self._link, name, futures, started_at)
 
@@ -312,6 +331,10 @@ class Fleet(Shown):
         """The one line to paste on another machine."""
         return Invitation(self.url, self.token)
 
+    def node(self, name: str) -> Node:
+        """One node, to be shown in a cell."""
+        return Node(self._link, name)
+
     def start_nodes(self, n: int, slots: int = 1) -> list[LocalNode]:
         """Start `n` nodes on this machine, each running `slots` jobs at once.
 
@@ -355,16 +378,27 @@ def _run_chunk(fn: Callable[..., Any], calls: list[tuple[Any, ...]]) -> list[Any
     return [fn(*args) for args in calls]
 
 
-def _in_order(futures: list[JobFuture], give_up_s: float | None) -> Iterator[Any]:
-    """Results in order; what is left is cancelled when the caller stops asking."""
+def _in_order(link: Connection, futures: list[JobFuture], give_up_s: float | None) -> Iterator[Any]:
+    """Results in order; what is left is cancelled when the caller stops asking.
+
+    An interrupt only stops the waiting, as everywhere.
+    """
     futures.reverse()
     try:
         while futures:
             left_s = None if give_up_s is None else max(0.0, give_up_s - time.monotonic())
+            if not futures[-1].done():
+                link.check_may_wait()
             concurrent.futures.wait([futures[-1]], left_s)
             if not futures[-1].done():
                 raise TimeoutError
             yield futures.pop().result()
+    except KeyboardInterrupt:
+        going_on = f"Stopped waiting; {len(futures)} jobs go on. fleet.jobs shows them."
+        print(going_on)  # noqa: T201  # in the cell that was interrupted
+        futures.clear()
+        raise
     finally:
-        for future in futures:
-            future.cancel()
+        if open_ := [future.job_id for future in futures if not future.done()]:
+            link.flush()
+            link.ask(link.transport.cancel(open_))

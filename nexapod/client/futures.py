@@ -68,6 +68,7 @@ class JobFuture(Shown, concurrent.futures.Future):  # type: ignore[type-arg]
         self._failure: Failure | None = None
         self._opened: Any = _UNOPENED
         self._raised: BaseException | None = None
+        self._ended = False
 
     def __nexapod_job_id__(self) -> str:
         """How the sealing of arguments knows a future: it is replaced by its job's result."""
@@ -124,7 +125,13 @@ class JobFuture(Shown, concurrent.futures.Future):  # type: ignore[type-arg]
         Exception
             Whatever the function raised, with the remote traceback as its cause.
         """
-        error = self.exception(timeout)
+        try:
+            error = self.exception(timeout)
+        except KeyboardInterrupt:
+            if not self.done():
+                going_on = f"Stopped waiting; job {self.job_id} goes on. Call .cancel() to stop it."
+                print(going_on)  # noqa: T201  # in the cell that was interrupted
+            raise
         if error is not None:
             try:
                 raise error
@@ -134,8 +141,15 @@ class JobFuture(Shown, concurrent.futures.Future):  # type: ignore[type-arg]
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """What ``result()`` would raise, or None."""
+        if not self.done():
+            self._link.check_may_wait()
         try:
             super().exception(timeout)
+        except TimeoutError:
+            raise TimeoutError(
+                f"job {self.job_id} has not ended after {timeout:g} s: it is {self._place}"
+                f"{f' on {self._on}' if self._on else ''}, and goes on"
+            ) from None
         except concurrent.futures.CancelledError:
             raise errors.JobCancelled(
                 f"job {self.job_id} was cancelled"
@@ -213,8 +227,9 @@ class JobFuture(Shown, concurrent.futures.Future):  # type: ignore[type-arg]
     def _move(self, change: Change) -> bool:
         """Follow a change; returns whether the future is done with it."""
         with self._condition:
-            if self._place in FINAL:
+            if self._ended:
                 return True
+            self._ended = change.state in FINAL
             self._place = change.state
             self._on = change.node_id
             self._placed_at = time.time()
@@ -231,8 +246,9 @@ class JobFuture(Shown, concurrent.futures.Future):  # type: ignore[type-arg]
     def _let_go(self) -> None:
         """The fleet was stopped: nobody will tell how this ends."""
         with self._condition:
-            if self._place in FINAL:
+            if self._ended:
                 return
+            self._ended = True
             self._raised = errors.Unavailable(
                 f"the fleet was stopped while job {self.job_id} was {self._place}; it goes on when "
                 "the fleet is launched again: fleet.future(job_id) follows it then"
@@ -242,8 +258,9 @@ class JobFuture(Shown, concurrent.futures.Future):  # type: ignore[type-arg]
     def _refuse(self, error: BaseException) -> None:
         """The submission was refused: the job does not exist."""
         with self._condition:
-            if self._place in FINAL:
+            if self._ended:
                 return
+            self._ended = True
             self._place = JobState.FAILED
             self._raised = error
         self.set_exception(error)

@@ -32,6 +32,7 @@ class InProcess:
         self.host = host
         self.url = host.url
         self.token = host.token
+        self.fleet_id = host.service.fleet_id
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:

@@ -9,8 +9,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import psutil
 
 from nexapod import errors
@@ -19,7 +20,7 @@ from nexapod.client.fleet import Fleet
 from nexapod.client.in_process import InProcess
 from nexapod.client.local_nodes import LocalNodes
 from nexapod.client.remote import Remote
-from nexapod.coordinator.files import FleetFiles
+from nexapod.coordinator.files import FleetFiles, RunFile
 from nexapod.coordinator.host import Host
 from nexapod.coordinator.lock import is_locked
 from nexapod.coordinator.options import HostOptions
@@ -73,37 +74,46 @@ def launch(
         When the options are unsafe or cannot work.
     """
     path = None if database is None else os.fspath(database)
-    options = HostOptions(name, host, port, path, token, open, insecure)
+    given = (name, host, port, path, token, open, insecure)
+    try:
+        options = msgspec.convert(
+            dict(zip(HostOptions.__struct_fields__, given, strict=True)), HostOptions
+        )
+        wanted = msgspec.convert(local_nodes, Annotated[int, msgspec.Meta(ge=0)])
+    except msgspec.ValidationError as error:
+        raise errors.Invalid(f"an argument of launch does not fit: {error}") from None
     options.check()
-    if local_nodes < 0:
-        raise errors.Invalid("local_nodes is 0 or more")
     files = FleetFiles(name, path)
     key = (os.getpid(), files.database)
     fleet = _running.get(key)
-    if fleet is None or not _is_running(fleet):
+    if fleet is None or not _is_running(fleet, files):
+        if fleet is not None:
+            fleet._link.close()
         fleet = _detached(options, files) if detached else _in_process(options, files)
         _running[key] = fleet
         for note in fleet.notes:
             print(note)  # noqa: T201  # said once, in the cell that launched it
-    missing = local_nodes - len(fleet.local_nodes)
+    missing = wanted - len(fleet.local_nodes)
     if missing > 0:
         fleet.start_nodes(missing)
     return fleet
 
 
-def _is_running(fleet: Fleet) -> bool:
+def _is_running(fleet: Fleet, files: FleetFiles) -> bool:
     transport = fleet._link.transport
     if isinstance(transport, InProcess):
         return transport.host.is_running
-    return not transport.loop.is_closed()
+    run = files.read_run()
+    here = run is not None and run.url == transport.url and is_locked(files.lock)
+    return here and not transport.loop.is_closed()
 
 
 def _in_process(options: HostOptions, files: FleetFiles) -> Fleet:
     host = Host(options)
-    local = LocalNodes(files.nodes, host.url, host.token, host.service.fleet_id)
-    fleet = Fleet(options.name, Connection(InProcess(host)), local, None, host.notes)
+    connection = Connection(InProcess(host))
+    local = LocalNodes(connection, files.nodes)
     atexit.register(_at_exit, local)
-    return fleet
+    return Fleet(options.name, connection, local, None, host.notes)
 
 
 def _at_exit(local: LocalNodes) -> None:
@@ -117,20 +127,32 @@ def _at_exit(local: LocalNodes) -> None:
 
 
 def _detached(options: HostOptions, files: FleetFiles) -> Fleet:
-    """Connect to the coordinator that runs, or start one."""
+    """Connect to the coordinator that runs as a process of its own, or start one.
+
+    Raises
+    ------
+    AlreadyRunning
+        When it runs inside a kernel: that is not ours to share, or to stop.
+    """
     if not is_locked(files.lock):
         _spawn(options, files)
-    url, pid = _wait_until_up(files)
-    transport = Remote(url, None if options.open else files.token())
-    local = LocalNodes(files.nodes, url, transport.token, transport.fleet_id)
+    run = _wait_until_up(files)
+    if run.in_kernel:
+        raise errors.AlreadyRunning(
+            f"this fleet already runs inside process {run.pid}; use "
+            f'nexapod.connect("{run.url}", token) to reach it, or stop it there first',
+            pid=run.pid,
+        )
+    process = psutil.Process(run.pid)
+    connection = Connection(Remote(run.url, None if run.open else files.token()))
+    local = LocalNodes(connection, files.nodes)
 
     def stop() -> None:
-        with contextlib.suppress(psutil.Error):
-            process = psutil.Process(pid)
+        with contextlib.suppress(psutil.Error):  # psutil knows a later process with the same pid
             process.terminate()
             process.wait(30)
 
-    return Fleet(options.name, Connection(transport), local, stop)
+    return Fleet(options.name, connection, local, stop)
 
 
 def _spawn(options: HostOptions, files: FleetFiles) -> None:
@@ -153,14 +175,14 @@ def _spawn(options: HostOptions, files: FleetFiles) -> None:
         )
 
 
-def _wait_until_up(files: FleetFiles, timeout_s: float = 30.0) -> tuple[str, int]:
+def _wait_until_up(files: FleetFiles, timeout_s: float = 30.0) -> RunFile:
     give_up_s = time.monotonic() + timeout_s
     while time.monotonic() < give_up_s:
         run = files.read_run()
         if run is not None and is_locked(files.lock) and psutil.pid_exists(run.pid):
             with contextlib.suppress(errors.NexapodError):
                 _probe(run.url)
-                return run.url, run.pid
+                return run
         time.sleep(0.05)
     raise errors.Unreachable(
         f"the detached coordinator did not come up within {timeout_s:g} s; "

@@ -7,6 +7,8 @@ only the missing ones. One that dies is started anew.
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import itertools
 import os
 import signal
 import subprocess
@@ -14,9 +16,15 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import psutil
+
+from nexapod.client.node import Node
+
+if TYPE_CHECKING:
+    from nexapod.client.connection import Connection
 
 #: A local node that finds no coordinator for so long, and has nothing to do, ends.
 GIVE_UP_S = 120.0
@@ -26,14 +34,18 @@ RESTART_WINDOW_S = 60.0
 
 
 class PidFile(msgspec.Struct, frozen=True):
-    """Which process a node is; the creation time tells it from a later one with the same pid."""
+    """Which process a node is; the creation time tells it from a later one with the same pid.
+
+    `serves` is a digest of the address, the token and the fleet it was started for.
+    """
 
     pid: int
     created_at: float
     slots: int
+    serves: str
 
 
-class LocalNode:
+class LocalNode(Node):
     """One node on this machine.
 
     Attributes
@@ -42,20 +54,17 @@ class LocalNode:
         Its id on the fleet.
     slots
         How many jobs it runs at once.
+    log
+        The file its log lines go to.
     """
 
-    def __init__(
-        self, name: str, slots: int, folder: Path, url: str, token: str | None, fleet_id: str
-    ) -> None:
-        self.name = name
-        self._fleet_id = fleet_id
+    def __init__(self, connection: Connection, name: str, slots: int, folder: Path) -> None:
+        super().__init__(connection, name)
         self.slots = slots
         self.log = folder / f"{name}.log"
         self._folder = folder
         self._pidfile = folder / f"{name}.pid"
-        self._url = url
-        self._token = token
-        self._process: psutil.Process | None = self._find()
+        self._process: psutil.Process | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self.wanted = True
         self.starts: list[float] = []
@@ -69,17 +78,37 @@ class LocalNode:
         """The process id, None when it does not run."""
         return self._process.pid if self._process is not None else None
 
-    def _find(self) -> psutil.Process | None:
-        """The process that an earlier launch started, if it still runs."""
+    @property
+    def _serves(self) -> str:
+        transport = self._link.transport
+        served = f"{transport.url}\n{transport.token}\n{transport.fleet_id}"
+        return hashlib.sha256(served.encode()).hexdigest()
+
+    @classmethod
+    def found(cls, connection: Connection, pidfile: Path) -> LocalNode | None:
+        """The node that an earlier launch left running, if it still does.
+
+        One that serves another address (the fleet listens elsewhere now) or knows another token
+        is ended; `start` puts one in its place that takes up its unsent results.
+        """
         try:
-            known = msgspec.json.decode(self._pidfile.read_bytes(), type=PidFile)
+            known = msgspec.json.decode(pidfile.read_bytes(), type=PidFile)
             process = psutil.Process(known.pid)
-            same = abs(process.create_time() - known.created_at) < 1.0
+            if abs(process.create_time() - known.created_at) > 1.0:
+                raise psutil.NoSuchProcess(known.pid)
         except (OSError, msgspec.MsgspecError, psutil.Error):
+            with contextlib.suppress(OSError):
+                pidfile.unlink()
             return None
-        if not same or known.slots != self.slots:
-            return None
-        return process
+        node = cls(connection, pidfile.stem, known.slots, pidfile.parent)
+        node._process = process
+        if known.serves != node._serves:
+            for _ in range(2):  # the second one hurries
+                node._signal(signal.SIGTERM)
+            if not node.wait(5.0):
+                node.kill()
+                node.wait(5.0)
+        return node
 
     def start(self) -> None:
         """Start it, unless it runs."""
@@ -89,17 +118,19 @@ class LocalNode:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         environment = dict(os.environ)
         environment.pop("NEXAPOD_TOKEN", None)
-        if self._token is not None:
-            environment["NEXAPOD_TOKEN"] = self._token
+        transport = self._link.transport
+        if transport.token is not None:
+            environment["NEXAPOD_TOKEN"] = transport.token
         # Several nodes share this machine: one thread per job, unless the user says otherwise.
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
             environment.setdefault(name, "1")
         command = [
-            sys.executable, "-m", "nexapod", "node", self._url, "--name", self.name,
+            sys.executable, "-m", "nexapod", "node", transport.url, "--name", self.name,
             "--slots", str(self.slots), "--scratch", str(self._folder / self.name),
             "--give-up-s", str(GIVE_UP_S),
-            "--fleet-id", self._fleet_id,
+            "--fleet-id", transport.fleet_id,
         ]  # fmt: skip
+        self.log.touch(mode=0o600)
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
                 command,
@@ -111,7 +142,8 @@ class LocalNode:
             )
         self.starts.append(time.monotonic())
         self._process = psutil.Process(self._child.pid)
-        pidfile = PidFile(self._child.pid, self._process.create_time(), self.slots)
+        pidfile = PidFile(self._child.pid, self._process.create_time(), self.slots, self._serves)
+        self._pidfile.touch(mode=0o600)
         self._pidfile.write_bytes(msgspec.json.encode(pidfile))
 
     def is_alive(self) -> bool:
@@ -154,35 +186,48 @@ class LocalNode:
 
 
 class LocalNodes:
-    """The local nodes of a fleet, and the thread that starts a dead one anew."""
+    """The local nodes of a fleet, and the thread that starts a dead one anew.
 
-    def __init__(self, folder: Path, url: str, token: str | None, fleet_id: str) -> None:
+    Those that an earlier launch left running are taken over.
+    """
+
+    def __init__(self, connection: Connection, folder: Path) -> None:
+        self._link = connection
         self._folder = folder
-        self._fleet_id = fleet_id
-        self._url = url
-        self._token = token
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._watcher: threading.Thread | None = None
         self.nodes: list[LocalNode] = []
+        for pidfile in sorted(folder.glob("*.pid")):
+            node = LocalNode.found(connection, pidfile)
+            if node is not None:
+                node.start()
+                self.nodes.append(node)
+        self._watch_if_any()
 
     def add(self, count: int, slots: int) -> list[LocalNode]:
         """Have `count` more nodes of `slots` slots each."""
         with self._lock:
-            fresh = []
-            for _ in range(count):
-                name = f"local-{len(self.nodes) + 1}"
-                node = LocalNode(name, slots, self._folder, self._url, self._token, self._fleet_id)
+            taken = {node.name for node in self.nodes}
+            names = (f"local-{n}" for n in itertools.count(1))
+            free = (name for name in names if name not in taken)
+            fresh = [
+                LocalNode(self._link, name, slots, self._folder)
+                for name in itertools.islice(free, count)
+            ]
+            for node in fresh:
                 node.start()
                 self.nodes.append(node)
-                fresh.append(node)
-            if self._watcher is None and self.nodes:
-                self._watcher = threading.Thread(
-                    target=self._watch, name="nexapod-local-nodes", daemon=True
-                )
-                self._watcher.start()
+        self._watch_if_any()
         return fresh
+
+    def _watch_if_any(self) -> None:
+        if self._watcher is None and self.nodes:
+            self._watcher = threading.Thread(
+                target=self._watch, name="nexapod-local-nodes", daemon=True
+            )
+            self._watcher.start()
 
     def _watch(self) -> None:
         while not self._stop.wait(0.25):

@@ -37,7 +37,9 @@ class Options(msgspec.Struct, frozen=True):
     timeout_s
         Seconds one attempt may run; None for ever.
     key
-        Makes a submission repeatable: the same key gives the same job, also after a restart.
+        Makes a submission repeatable: the same key gives the same job and its result, also after
+        a restart, and also when the function's code was edited since. Other arguments under a key
+        that was used are refused.
     name
         What the job is called; the function's name by default.
     sweep
@@ -76,6 +78,7 @@ class Options(msgspec.Struct, frozen=True):
         tags = given.get("tags")
         if isinstance(tags, str):
             given["tags"] = (tags,)
+        given = {name: plain(value) for name, value in given.items()}
         memory_gb = given.get("memory_gb")
         try:
             if memory_gb is not None and not memory_gb > 0:
@@ -106,3 +109,9 @@ class Options(msgspec.Struct, frozen=True):
             "name": self.name or "",
             "sweep": self.sweep,
         }
+
+
+def plain(value: Any) -> Any:
+    """A NumPy scalar as the Python number it is."""
+    item = getattr(value, "item", None)
+    return item() if item is not None and getattr(value, "ndim", None) == 0 else value

@@ -255,6 +255,9 @@ class Remote:
                 async with self._session.get(
                     f"{self.url}/events", headers=headers, timeout=timeout, read_bufsize=2**24
                 ) as response:
+                    if response.status in (401, 403):
+                        why = f"the coordinator at {self.url} no longer accepts this token"
+                        listener(_lost(pending(), why))
                     response.raise_for_status()
                     event = ""
                     async for line in _lines(response.content):
@@ -271,7 +274,11 @@ class Remote:
                                 for p in patches
                             ])  # fmt: skip
                         elif name == "data" and event == "reset":
-                            listener(await self.changes(pending()))
+                            asked = pending()
+                            found = await self.changes(asked)
+                            gone = set(asked) - {change.job_id for change in found}
+                            why = f"the coordinator at {self.url} does not know this job any more"
+                            listener([*found, *_lost(sorted(gone), why)])
             await asyncio.sleep(delay_s * random.uniform(0.5, 1.0))
             delay_s = min(10.0, delay_s * 2)
 
@@ -291,6 +298,12 @@ class Remote:
         asyncio.run_coroutine_threadsafe(end(), self._loop)
         if threading.current_thread() is not self._thread:
             self._thread.join(10.0)
+
+
+def _lost(job_ids: Sequence[str], why: str) -> list[Change]:
+    """These jobs will never be heard of again here."""
+    failure = Failure(type="lost", message=why)
+    return [Change(job_id, JobState.FAILED, failure=failure) for job_id in job_ids]
 
 
 async def _lines(content: aiohttp.StreamReader) -> Any:

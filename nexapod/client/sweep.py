@@ -15,6 +15,7 @@ import msgspec
 from nexapod import errors
 from nexapod.client.face import Shown, view
 from nexapod.client.futures import JobFuture
+from nexapod.client.options import plain
 from nexapod.core.states import JobState
 from nexapod.store.base import JobFilter
 
@@ -72,9 +73,17 @@ class Sweep(Shown):
         are not done have missing values there.
         """
         self._link.flush()
-        results = [_result_or_none(future) for future in self.futures]
+        columns = self._columns()
+        results = []
+        for at, future in enumerate(self.futures):
+            try:
+                results.append(_result_or_none(future))
+            except Exception as error:  # its class is gone, say: the other rows are still wanted
+                results.append(None)
+                message = f"the result cannot be opened: {type(error).__name__}: {error}"
+                columns["error"][at] = msgspec.json.encode({"message": message}).decode()
         frame: pd.DataFrame = view("sweeps").sweep_frame(
-            [future.params for future in self.futures], results, self._columns()
+            [future.params for future in self.futures], results, columns
         )
         return frame
 
@@ -135,8 +144,8 @@ class Sweep(Shown):
             if old._place in (JobState.FAILED, JobState.CANCELLED):
                 made = self._link.ask(self._link.transport.retry(old.job_id))
                 new = JobFuture(self._link, made.job_id, old.name, old.params)
+                self.futures[at] = new  # at once: an interrupt must not lose the new job
                 self._link.adopt([new])
-                self.futures[at] = new
                 count += 1
         return count
 
@@ -191,20 +200,20 @@ def find_sweep(connection: Connection, name: str) -> Sweep:
     connection.flush()
     futures: dict[str, JobFuture] = {}
     states: dict[str, str] = {}
+    places: dict[str, str] = {}
     started_at = time.time()
     for page in pages(connection, JobFilter(sweep=name)):
         named = page.by_name()
-        for job_id, status, node, label, params, created_at in zip(
+        for job_id, status, node, label, params, created_at, retry_of in zip(
             named["job_id"], named["status"], named["assigned_to"], named["name"],
-            named["params"], named["created_at"], strict=True,
+            named["params"], named["created_at"], named["retry_of"], strict=True,
         ):  # fmt: skip
             future = JobFuture(connection, job_id, label, _params(params))
             future.submitted_at = created_at
             future._on = node
-            place = msgspec.json.encode(future.params, order="sorted").decode()
             # A retry is listed after the job it replaces, and takes its place.
-            if place in futures and states[place] not in ("failed", "cancelled"):
-                place = f"{place}#{job_id}"
+            place = places.pop(retry_of, job_id) if retry_of is not None else job_id
+            places[job_id] = place
             futures[place], states[place] = future, status
             started_at = min(started_at, created_at)
     if not futures:
@@ -241,13 +250,7 @@ def _axis(value: Any) -> list[Any]:
         return [value]
     if getattr(value, "ndim", 1) != 1:
         return [value]
-    return [_plain(item) for item in value]
-
-
-def _plain(value: Any) -> Any:
-    """A NumPy scalar as the Python number it is: parameters are shown, stored and compared."""
-    item = getattr(value, "item", None)
-    return item() if item is not None and getattr(value, "ndim", None) == 0 else value
+    return [plain(item) for item in value]
 
 
 def shown_params(point: Mapping[str, Any]) -> dict[str, Any]:
@@ -256,6 +259,7 @@ def shown_params(point: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in point.items():
         try:
             shown[name] = msgspec.json.decode(msgspec.json.encode(value))
+            msgspec.msgpack.encode(shown[name])  # which holds no integer beyond 64 bits
         except (TypeError, ValueError, msgspec.MsgspecError, OverflowError):
             shown[name] = repr(value)[:200]
     return shown

@@ -50,6 +50,7 @@ class Transport(Protocol):
     url: str
     token: str | None
     is_local: bool
+    fleet_id: str
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:

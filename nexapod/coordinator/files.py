@@ -31,6 +31,7 @@ class RunFile(msgspec.Struct, frozen=True):
     pid: int
     started_at: float
     open: bool = False
+    in_kernel: bool = False
 
 
 class FleetFiles:

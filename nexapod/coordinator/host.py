@@ -49,6 +49,9 @@ class Host:
     ----------
     options
         See `HostOptions`.
+    in_kernel
+        Whether the process is there for something else too: nobody may end it for the
+        coordinator's sake.
 
     Raises
     ------
@@ -58,13 +61,17 @@ class Host:
         When the options are unsafe or cannot work.
     """
 
-    def __init__(self, options: HostOptions) -> None:
+    def __init__(self, options: HostOptions, *, in_kernel: bool = True) -> None:
         options.check()
+        self.in_kernel = in_kernel
         self.options = options
         self.files = FleetFiles(options.name, options.database)
         self.pid = os.getpid()
         self.notes: list[str] = []
-        self._lock = DatabaseLock(self.files.lock, self.files.database)
+        try:
+            self._lock = DatabaseLock(self.files.lock, self.files.database)
+        except errors.AlreadyRunning as error:
+            raise errors.AlreadyRunning(_where(error, self.files), **error.details) from None
         try:
             self.token = None if options.open else self.files.token(options.token)
             self._socket = self._bind()
@@ -144,7 +151,14 @@ class Host:
         self._server = HttpServer(Api(self.service, gate))
         server = await self.loop.create_server(self._server, sock=self._socket, backlog=1024)
         self.files.write_run(
-            RunFile(self.options.name, self.url, self.pid, time.time(), self.options.open)
+            RunFile(
+                self.options.name,
+                self.url,
+                self.pid,
+                time.time(),
+                self.options.open,
+                self.in_kernel,
+            )
         )
         sweeper = self.loop.create_task(sweep(self.service))
         self._ready.set_result(None)
@@ -206,6 +220,14 @@ class Host:
         for handle in handles:
             with contextlib.suppress(OSError):
                 os.close(handle)
+
+
+def _where(error: errors.AlreadyRunning, files: FleetFiles) -> str:
+    """The refusal, with the address to connect to where that is known."""
+    run = files.read_run()
+    if run is None or run.pid != error.details.get("pid"):
+        return error.message
+    return error.message.replace("nexapod.connect(url)", f'nexapod.connect("{run.url}", token)')
 
 
 class _PortBusy(Exception):

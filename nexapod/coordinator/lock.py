@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ class DatabaseLock:
         self._handle: int | None = handle
         if fcntl is not None:
             try:
-                fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _lock_patiently(handle)
             except OSError:
                 holder = os.read(self._handle, 100).decode(errors="replace").strip()
                 self.release()
@@ -51,6 +52,18 @@ class DatabaseLock:
             with contextlib.suppress(OSError):
                 os.close(self._handle)
             self._handle = None
+
+
+def _lock_patiently(handle: int) -> None:
+    """Take the lock; whoever only looks whether it is held (`is_locked`) has it for a moment."""
+    for left in reversed(range(10)):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError:
+            if not left:
+                raise
+            time.sleep(0.02)
 
 
 def is_locked(path: Path) -> bool:

@@ -53,14 +53,17 @@ _MEMORY = frozenset(e.MEMORY)
 class Batch:
     """Events that share a commit, and who waits for it."""
 
-    __slots__ = ("events", "waiters")
+    __slots__ = ("error", "events", "is_settled", "waiters")
 
     def __init__(self) -> None:
         self.events: list[e.Event] = []
         self.waiters: list[asyncio.Future[None]] = []
+        self.is_settled = False
+        self.error: BaseException | None = None
 
     def settle(self, error: BaseException | None) -> None:
-        """Let everybody go on, or refuse them."""
+        """Let everybody go on, or refuse them; who asks later hears the same."""
+        self.is_settled, self.error = True, error
         for waiter in self.waiters:
             if waiter.done():
                 continue
@@ -73,11 +76,12 @@ class Batch:
 class Poll:
     """A node that waits for jobs."""
 
-    __slots__ = ("command", "grant")
+    __slots__ = ("batch", "command", "grant")
 
     def __init__(self, command: c.Acquire, grant: asyncio.Future[Grant]) -> None:
         self.command = command
         self.grant = grant
+        self.batch: Batch | None = None  # the one that its grant is written with
 
 
 class Service:
@@ -208,6 +212,10 @@ class Service:
                 told.set()
 
     async def _committed(self, batch: Batch) -> None:
+        if batch.is_settled:
+            if batch.error is not None:
+                raise batch.error
+            return
         waiter: asyncio.Future[None] = self._loop.create_future()
         batch.waiters.append(waiter)
         await waiter
@@ -293,8 +301,8 @@ class Service:
         timer = self._loop.call_later(wait_s, self._give_up, poll)
         try:
             grant = await poll.grant
-            if grant.jobs and (batch := self._gathering or self._writing) is not None:
-                await self._committed(batch)
+            if poll.batch is not None:
+                await self._committed(poll.batch)
             return grant
         except asyncio.CancelledError:
             if poll.grant.done() and not poll.grant.cancelled() and command.request_id is None:
@@ -323,6 +331,7 @@ class Service:
                 continue
             if decision.reply.jobs:
                 del self._polls[poll]
+                poll.batch = self._gathering
                 poll.grant.set_result(decision.reply)
 
     def _hand_back(self, node_id: str, jobs: Iterable[LeasedJob]) -> None:

@@ -15,7 +15,6 @@ from nexapod.core.records import (
     ClosedJob,
     Demand,
     JobSpec,
-    JobView,
     NodeRecord,
     NodeView,
     Snapshot,
@@ -358,20 +357,6 @@ class Board:
     def closed(self, job_id: str) -> ClosedJob | None:
         """A recently finished job."""
         return self.recent.get(job_id)
-
-    def job_view(self, job_id: str) -> JobView | None:
-        """An open job as people see it."""
-        job = self.jobs.get(job_id)
-        if job is None:
-            return None
-        lease = job.lease
-        return JobView(
-            job_id,
-            job.state,
-            lease.node_id if lease else None,
-            job.epoch,
-            lease.elapsed_s if lease else None,
-        )
 
     def node_views(self, mono_s: float) -> list[NodeView]:
         """Every node as people see it, with the reasons why waiting jobs cannot run there."""

@@ -28,7 +28,7 @@ POISON_NODES = 3
 STALL_S = 5.0
 #: How long over ``timeout_s`` a node may be before the coordinator steps in.
 TIMEOUT_GRACE_S = 10.0
-#: A job too big for what is free now blocks younger ones on that node after waiting so long.
+#: A job too big for what is free now has it reserved on that node after waiting so long.
 RESERVE_AFTER_S = 30.0
 BACKOFF_FIRST_S = 1.0
 BACKOFF_MOST_S = 60.0
@@ -282,6 +282,7 @@ def _pick(board: Board, node: Node, command: c.Acquire, now: Instant) -> list[Jo
     picked: list[Job] = []
     room = Room(node.capacity, (job.spec.demand for job in node.leases.values()))
     most = min(command.max, _share(board, node)) if command.max > 1 else 1
+    reserved = False
     for job in board.queue.first(demands):
         if len(picked) >= most or room.light_slots < 1:
             break
@@ -289,8 +290,10 @@ def _pick(board: Board, node: Node, command: c.Acquire, now: Instant) -> list[Jo
         if room.fits(demand):
             room.take(demand)
             picked.append(job)
-        elif now.at - job.spec.created_at > RESERVE_AFTER_S:
-            break
+        elif not reserved and now.at - job.spec.created_at > RESERVE_AFTER_S:
+            # It has waited long enough: what it needs is kept for it, and others share the rest.
+            reserved = True
+            room.take(demand)
     return picked
 
 

@@ -7,7 +7,7 @@ nothing.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -226,16 +226,6 @@ class NodeView(msgspec.Struct, frozen=True):
     unmatched: tuple[str, ...]
 
 
-class JobView(msgspec.Struct, frozen=True):
-    """What the board alone knows about an open job."""
-
-    id: str
-    state: JobState
-    assigned_to: str | None
-    epoch: int
-    elapsed_s: float | None
-
-
 class AttemptReport(msgspec.Struct, frozen=True, omit_defaults=True):
     """How a node says one attempt ended.
 
@@ -259,8 +249,3 @@ class AttemptReport(msgspec.Struct, frozen=True, omit_defaults=True):
     run_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
     output: str = ""
     peak_memory_bytes: Whole | None = None
-
-
-def json_of(record: Any) -> bytes:
-    """The record as JSON bytes (for columns that people may read with other tools)."""
-    return msgspec.json.encode(record)

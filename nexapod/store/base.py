@@ -14,7 +14,7 @@ from nexapod.core.records import ClosedJob, Snapshot, Value
 #: The columns of `Store.job_rows`, in order. `params` and `error` are JSON text.
 JOB_COLUMNS = (
     "seq", "job_id", "status", "assigned_to", "kind", "name", "sweep", "params", "epoch",
-    "priority", "created_at", "started_at", "finished_at", "run_s", "error",
+    "priority", "created_at", "started_at", "finished_at", "run_s", "error", "retry_of",
 )  # fmt: skip
 
 #: The columns of `Store.attempt_rows`, in order. `error` is JSON text.
@@ -76,6 +76,12 @@ class Store(Protocol):
 
     def values(self, job_ids: Iterable[str]) -> dict[str, Value]:
         """The results of completed jobs, by id."""
+
+    def shown_values(self, job_ids: Iterable[str], most_bytes: int) -> dict[str, Value]:
+        """Results as listings show them: JSON whole, sealed ones without their bytes.
+
+        Stops before it holds over `most_bytes`, but gives at least one.
+        """
 
     def failures(self, job_ids: Iterable[str]) -> dict[str, bytes]:
         """The failures (JSON) of failed jobs, by id."""

@@ -91,6 +91,10 @@ WHERE j.key = ? AND j.state IN ('completed','failed','cancelled');
 SELECT r.format, r.size, r.data, r.blob FROM jobs AS j JOIN results AS r ON r.seq = j.seq
 WHERE j.id = ?;
 
+-- name: value_size
+SELECT r.format, r.size, r.blob, CASE r.format WHEN 'json' THEN length(r.data) ELSE 0 END
+FROM jobs AS j JOIN results AS r ON r.seq = j.seq WHERE j.id = ?;
+
 -- name: failure
 SELECT error FROM jobs WHERE id = ? AND state = 'failed';
 

@@ -269,6 +269,19 @@ class SqliteStore:
         found = ((job_id, self._run("value", job_id)) for job_id in job_ids)
         return {job_id: Value(*rows[0]) for job_id, rows in found if rows}
 
+    def shown_values(self, job_ids: Iterable[str], most_bytes: int) -> dict[str, Value]:
+        """See `Store.shown_values`."""
+        shown: dict[str, Value] = {}
+        total = 0
+        for job_id in job_ids:
+            for form, size, blob, length in self._run("value_size", job_id):
+                total += length
+                if total > most_bytes and shown:
+                    return shown
+                data = self._run("value", job_id)[0][2] if form == "json" else None
+                shown[job_id] = Value(form, size, data, blob)
+        return shown
+
     def failures(self, job_ids: Iterable[str]) -> dict[str, bytes]:
         """See `Store.failures`."""
         found = ((job_id, self._run("failure", job_id)) for job_id in job_ids)
@@ -296,7 +309,8 @@ class SqliteStore:
         self._check_open()
         return self._db.execute(
             "SELECT seq, id, state, node, kind, name, sweep, params, epoch, priority, created_at, "
-            f"started_at, finished_at, run_s, error FROM jobs WHERE {' AND '.join(conditions)} "
+            "started_at, finished_at, run_s, error, retry_of FROM jobs "
+            f"WHERE {' AND '.join(conditions)} "
             f"ORDER BY seq {'DESC' if which.newest else 'ASC'} LIMIT ?",
             [*cells, which.limit],
         ).fetchall()

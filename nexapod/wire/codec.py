@@ -17,7 +17,7 @@ MSGPACK = "application/msgpack"
 MAX_DEPTH = 64
 
 #: msgspec quotes a wrong choice; an answer echoes nothing.
-_ECHO = re.compile(r"Invalid enum value .*?(?= - at |$)", re.DOTALL)
+_ECHO = re.compile(r"(Invalid enum value|Object contains unknown field) .*?(?= - at |$)", re.DOTALL)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -118,7 +118,7 @@ def decode(body: bytes, kind: Any, content_type: str) -> Any:
         check_json(body)
         return _json_decoder(kind).decode(body)
     except msgspec.ValidationError as error:
-        told = _ECHO.sub("Invalid value", str(error))
+        told = _ECHO.sub(r"\1", str(error))
         raise errors.Invalid(f"the body does not fit: {told}") from None
     except msgspec.DecodeError:
         raise errors.BadRequest(f"the body is not valid {content_type}") from None

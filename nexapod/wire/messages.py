@@ -208,11 +208,12 @@ class Left(Struct, frozen=True):
 # ── clients ──────────────────────────────────────────────────────────────────────────────────────
 
 
-class NewJob(Struct, frozen=True, omit_defaults=True):
+class NewJob(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One job in ``POST /jobs``.
 
     ``{"data": …}`` alone is a whole request. A function job carries `payload` (the sealed call)
-    or `blob` (where it lies) instead of `data`. `identity` stands for the payload when a repeat
+    or `blob` (where it lies) instead of `data`. A key that is not here is refused: a misspelt
+    ``timout_s`` must not be ignored. `identity` stands for the payload when a repeat
     is compared: the same call, pickled again, need not give the same bytes.
     """
 
@@ -279,6 +280,7 @@ class JobRow(Struct, frozen=True):
     finished_at: float | None
     run_s: float | None
     error: Raw
+    retry_of: str | None
 
 
 class NodeRow(Struct, frozen=True):

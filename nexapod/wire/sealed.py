@@ -5,7 +5,8 @@ is neither copied into the pickle nor copied out of the frame again::
 
     u32 n | u64 length × n | pickle | buffer … | buffer
 
-The first length is the pickle's. Futures inside the arguments, at any depth, are left as
+The first length is the pickle's. The top bit of a length says that the buffer could be written to
+when it was sealed, and so can its copy. Futures inside the arguments, at any depth, are left as
 references to their job (a pickle persistent id) and filled in on the node.
 """
 
@@ -22,6 +23,7 @@ import cloudpickle
 import msgspec
 
 _COUNT = struct.Struct("<I")
+_WRITABLE = 1 << 63
 _ATOMS = frozenset({int, float, bool, str, bytes, type(None), complex})
 
 
@@ -52,7 +54,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, buffers: list[memoryview], inputs: Mapping[str, Any]):
+    def __init__(self, file: io.BytesIO, buffers: list[Any], inputs: Mapping[str, Any]):
         super().__init__(file, buffers=buffers)
         self._inputs = inputs
 
@@ -77,8 +79,10 @@ def _is_plain(value: Any) -> bool:
 def _join(body: bytes, buffers: list[pickle.PickleBuffer]) -> bytes:
     if not buffers:
         return b"\x01\x00\x00\x00" + len(body).to_bytes(8, "little") + body
-    parts: list[bytes | memoryview] = [body, *(b.raw() for b in buffers)]
-    lengths = b"".join(len(memoryview(p)).to_bytes(8, "little") for p in parts)
+    parts = [memoryview(body), *(b.raw() for b in buffers)]
+    lengths = b"".join(
+        (len(p) | (0 if p.readonly else _WRITABLE)).to_bytes(8, "little") for p in parts
+    )
     return b"".join([_COUNT.pack(len(parts)), lengths, *parts])
 
 
@@ -117,7 +121,8 @@ def unseal(frame: bytes | memoryview, inputs: Mapping[str, Any] | None = None) -
     Parameters
     ----------
     frame
-        What `seal` made. Arrays in the result are read-only views of it.
+        What `seal` made. Arrays that could be written to are copied out of it once, others are
+        views of it.
     inputs
         Job id to value, for the futures that were among the arguments.
 
@@ -134,12 +139,14 @@ def unseal(frame: bytes | memoryview, inputs: Mapping[str, Any] | None = None) -
     if not count or start > len(view):
         raise ValueError("the sealed value is cut short")
     lengths = [int.from_bytes(view[4 + 8 * i : 12 + 8 * i], "little") for i in range(count)]
-    if start + sum(lengths) != len(view):
+    sizes = [length & ~_WRITABLE for length in lengths]
+    if start + sum(sizes) != len(view):
         raise ValueError("the sealed value is cut short")
-    parts = []
-    for length in lengths:
-        parts.append(view[start : start + length])
-        start += length
+    parts: list[Any] = []
+    for length, size in zip(lengths, sizes, strict=True):
+        part = view[start : start + size]
+        parts.append(bytearray(part) if length & _WRITABLE else part)
+        start += size
     if not inputs:
         return pickle.loads(parts[0], buffers=parts[1:])
     return _Unpickler(io.BytesIO(parts[0]), parts[1:], inputs).load()
@@ -149,15 +156,6 @@ def pickle_function(fn: Callable[..., Any]) -> bytes:
     """The function's bytes: by reference for an installed module, else by value."""
     data: bytes = cloudpickle.dumps(fn, protocol=5)
     return data
-
-
-def is_stable(fn: Any) -> bool:
-    """Whether `fn` always pickles to the same bytes, so that they may be reused.
-
-    True for a function whose code, defaults, closure and globals hold only values that cannot
-    change in place. A global that is *rebound* is the caller's to notice; see `fingerprint`.
-    """
-    return fingerprint(fn) is not None
 
 
 def fingerprint(fn: Any) -> tuple[Any, ...] | None:
