@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import copy
 import functools
 import itertools
 import json
@@ -58,7 +57,6 @@ class Fleet(Shown):
         self._local = local
         self._on_stop = on_stop
         self._options = Options()
-        self._is_view = False
 
     def __reduce__(self) -> Any:
         raise TypeError(
@@ -238,9 +236,9 @@ class Fleet(Shown):
 
         See `nexapod.client.options.Options` for all of them.
         """
-        other = copy.copy(self)
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
         other._options = self._options.updated(**given)
-        other._is_view = True
         return other
 
     def future(self, job_id: str) -> JobFuture:

@@ -282,17 +282,19 @@ def _pick(board: Board, node: Node, command: c.Acquire, now: Instant) -> list[Jo
     picked: list[Job] = []
     room = Room(node.capacity, (job.spec.demand for job in node.leases.values()))
     most = min(command.max, _share(board, node)) if command.max > 1 else 1
-    reserved = False
+    reserved: Demand | None = None
     for job in board.queue.first(demands):
         if len(picked) >= most or room.light_slots < 1:
             break
         demand: Demand = job.spec.demand
+        if reserved is not None and reserved.cpus > 1 and room.cpus < demand.cpus:
+            continue  # it would take a core that is kept
         if room.fits(demand):
             room.take(demand)
             picked.append(job)
-        elif not reserved and now.at - job.spec.created_at > RESERVE_AFTER_S:
+        elif reserved is None and now.at - job.spec.created_at > RESERVE_AFTER_S:
             # It has waited long enough: what it needs is kept for it, and others share the rest.
-            reserved = True
+            reserved = demand
             room.take(demand)
     return picked
 

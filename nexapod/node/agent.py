@@ -34,7 +34,7 @@ from nexapod.node.process import log_to_stderr, run_on_loop, stop_on_signals
 from nexapod.node.registration import REFUSALS, Registration
 from nexapod.node.reporter import Reporter
 from nexapod.node.scratch import Scratch
-from nexapod.node.spool import Spool
+from nexapod.node.shelf import Shelf
 from nexapod.wire import messages as m
 
 _PATIENCE_S = 10.0
@@ -56,18 +56,19 @@ class Agent:
         self._options = options
         self._boot_id = new_boot_id()
         self.chronicle = Chronicle()
-        self._profile = probe.profile(options.runner, options.weights)
+        gpus = find_gpus()
+        self._profile = probe.profile(options.runner, options.weights, gpus)
         self._link = Link(options, self.chronicle.say)
         self._blobs = Blobs(self._link, scratch.path / "blobs")
         self._registration = Registration(
-            self._link, self.chronicle, self._register_body, self._lost
+            self._link, self.chronicle, self._register_body, self._lost, self._serve
         )
-        self._spool = Spool(scratch.path / "spool")
+        self._shelf = Shelf(scratch.path)
         self._reporter = Reporter(
-            options.name, self._link, self._spool, self._blobs, self._registration, self.chronicle
+            options.name, self._link, self._shelf, self._blobs, self._registration, self.chronicle
         )
         cores = max(int(self._profile["cores"]), options.slots)
-        devices = tuple(gpu.index for gpu in find_gpus())
+        devices = tuple(gpu.index for gpu in gpus)
         setting = Setting(scratch.path, self._blobs.directory, options.runner, options.weights)
         self.pool = Pool(
             setting, options.slots, options.prefetch,
@@ -100,7 +101,7 @@ class Agent:
         finally:
             await self.pool.close()
             await self._link.close()
-            self._spool.close()
+            self._shelf.close()
             self.chronicle.flush()
 
     def stop(self) -> None:
@@ -134,8 +135,8 @@ class Agent:
             f"{count(found['cores'], 'core')}, {found['memory_bytes'] / 1e9:.0f} GB, "
             f"{found['gpu'] or 'no GPU'}, Python {found['python_full']}"
         )
-        if len(self._spool):
-            waiting = count(len(self._spool), "result")
+        if len(self._shelf.spool):
+            waiting = count(len(self._shelf.spool), "result")
             self.chronicle.say(f"sending {waiting} from an earlier run first")
         return True
 
@@ -228,6 +229,19 @@ class Agent:
     def _end(self, key: Key, intent: Intent) -> None:
         if (self._intake.end(key, intent) or self.pool.end(key, intent)) and intent == "lost":
             self.chronicle.say(f"job {key[0]} is no longer this node's: ended")
+
+    def _serve(self, fleet_id: str) -> None:
+        """This fleet has answered. Results of another fleet's jobs are not for it.
+
+        What runs for that other fleet is among the leases that the answer calls lost.
+        """
+        is_another = self._shelf.serves_another_than(fleet_id)
+        kept, taken_up = self._reporter.serve(fleet_id)
+        if is_another:
+            told = f"; keeping {count(kept, 'result')} for the one before" if kept else ""
+            self.chronicle.warn(f"another fleet answers at {self._options.url}{told}")
+        if taken_up:
+            self.chronicle.say(f"sending {count(taken_up, 'result')} kept for this fleet")
 
     def _cut_off(self) -> None:
         self._intake.drop()

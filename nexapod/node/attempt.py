@@ -25,11 +25,13 @@ class Attempt:
         Its number on the runner it was sent to; 0 while it waits.
     devices
         GPU indices reserved for it while it is on a runner.
+    wants_fresh
+        A process in which others ran could not open it: it is tried once in one that is new.
     """
 
     __slots__ = (
         "devices", "estimate", "expected_s", "function", "intent", "lease", "peak_bytes",
-        "pickled", "seq",
+        "pickled", "seq", "wants_fresh",
     )  # fmt: skip
 
     def __init__(self, lease: Leased, function: str) -> None:
@@ -39,6 +41,7 @@ class Attempt:
         self.seq = 0
         self.expected_s = 0.0  # what it adds to the backlog of the slot it was sent to
         self.intent: Intent | None = None
+        self.wants_fresh = False
         self.devices: tuple[str, ...] = ()
         self.peak_bytes = 0
         self.pickled: bytes | None = None  # the function's bytes, shared with the cache

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable
 
-from nexapod.errors import NexapodError
+from nexapod.errors import NexapodError, Unreachable
 from nexapod.node.attempt import Intent, Key
 from nexapod.node.backoff import Backoff
 from nexapod.node.chronicle import Chronicle
@@ -52,12 +52,14 @@ class Heartbeat:
         self.renewed_at = time.monotonic()
         watch = asyncio.create_task(self._watch())
         backoff = Backoff(cap_s=5.0)
+        was_away = False
         try:
             while True:
                 began_at = time.monotonic()
                 try:
                     reply = await self._link.heartbeat(self._beat())
                 except NexapodError as error:
+                    was_away = was_away or isinstance(error, Unreachable)
                     if error.retryable:
                         await self._link.pause(backoff.next_s())
                     else:
@@ -65,6 +67,10 @@ class Heartbeat:
                     continue
                 backoff.reset()
                 self._heard(began_at, reply)
+                if was_away:
+                    # Another fleet may answer in its place, and know a node of this name too.
+                    was_away = False
+                    await self._registration.renew("the coordinator was away")
                 await asyncio.sleep(max(0.0, _LEASTWAIT_S - (time.monotonic() - began_at)))
         finally:
             watch.cancel()

@@ -78,10 +78,7 @@ class Link:
         token = self._options.token_or_environment
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        pinned: Any = True
-        if self._options.fingerprint:
-            pinned = aiohttp.Fingerprint(bytes.fromhex(self._options.fingerprint))
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=75, ssl=pinned)
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=75)
         self._session = aiohttp.ClientSession(
             connector=connector, headers=headers, auto_decompress=False
         )

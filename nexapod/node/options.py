@@ -40,8 +40,6 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
         Exit once no coordinator has answered for that long and nothing runs. None: never.
     fleet_id
         Work for this fleet only, whoever else may answer at `url` one day. None: for any.
-    fingerprint
-        sha256 (hex) of the coordinator's TLS certificate, when it is pinned.
     """
 
     url: str
@@ -55,7 +53,6 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     give_up_s: float | None = None
     prefetch: int = 256
     fleet_id: str | None = None
-    fingerprint: str | None = None
 
     def check(self) -> None:
         """Raise `Invalid` with one sentence when the options cannot work."""

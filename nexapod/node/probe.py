@@ -8,11 +8,12 @@ import os
 import platform
 import socket
 import sys
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from nexapod.node.gpus import find_gpus
+from nexapod.node.gpus import Gpu
 
 #: Packages whose versions decide whether a call can run, by the name they are installed under.
 KEY_PACKAGES = (
@@ -22,8 +23,15 @@ KEY_PACKAGES = (
 )  # fmt: skip
 
 
-def profile(runner: Path | None = None, weights: Path | None = None) -> dict[str, Any]:
+def profile(
+    runner: Path | None = None, weights: Path | None = None, gpus: Sequence[Gpu] = ()
+) -> dict[str, Any]:
     """Describe this machine as JSON-ready values.
+
+    Parameters
+    ----------
+    gpus
+        Those that the node reserves for jobs, so that none is promised that it has not.
 
     Returns
     -------
@@ -31,7 +39,6 @@ def profile(runner: Path | None = None, weights: Path | None = None) -> dict[str
         ``os``, ``cpu``, ``gpu``, ``hashes`` as in the seed; ``cores``, ``memory_bytes``,
         ``gpus``, ``python``, ``hashes`` are also what jobs are matched on.
     """
-    gpus = find_gpus()
     found: dict[str, Any] = {
         "os": f"{platform.system()} {platform.release()}".strip(),
         "cpu": cpu_name(),

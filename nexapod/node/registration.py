@@ -22,16 +22,19 @@ class Registration:
         Makes the request; its ``holding`` differs each time.
     lost
         Called with the leases that are no longer the node's.
+    fleet
+        Called with the id of the fleet that has answered, before anything else is done about it.
     """
 
     def __init__(
         self, link: Link, chronicle: Chronicle, body: Callable[[], m.Register],
-        lost: Callable[[Key], None],
+        lost: Callable[[Key], None], fleet: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._link = link
         self._chronicle = chronicle
         self._body = body
         self._lost = lost
+        self._fleet = fleet
         self._lock = asyncio.Lock()
         self._known = asyncio.Event()
         self._patience = Backoff(first_s=2.0)
@@ -47,17 +50,19 @@ class Registration:
         """Wait until the node is registered."""
         await self._known.wait()
 
-    async def renew(self) -> None:
-        """Register again: the coordinator does not know the node any more."""
+    async def renew(self, why: str = "the coordinator does not know this node") -> bool:
+        """Register again. False when that was refused."""
         before = self._round
         async with self._lock:
             if self._round != before:
-                return  # another loop has just done it
-            self._chronicle.say("the coordinator does not know this node; registering again")
+                return True  # another loop has just done it
+            self._chronicle.say(f"{why}; registering again")
             try:
                 self._took(await self._link.register(self._body()))
             except NexapodError as error:
                 await self.refused(error)
+                return False
+            return True
 
     async def refused(self, error: NexapodError) -> None:
         """Wait after a refusal in mid-life.
@@ -82,6 +87,7 @@ class Registration:
 
     def _took(self, reply: m.Registered) -> None:
         self._round += 1
+        self._fleet(reply.fleet_id)
         self.lease_s = reply.lease_s
         self._known.set()
         for job_id, epoch in reply.lost:

@@ -13,6 +13,7 @@ from nexapod.node.blobs import Blobs
 from nexapod.node.chronicle import Chronicle
 from nexapod.node.link import Link
 from nexapod.node.registration import Registration
+from nexapod.node.shelf import Shelf
 from nexapod.node.spool import Spool, Spooled, encode_report
 from nexapod.wire import messages as m
 
@@ -33,12 +34,12 @@ class Reporter:
     """One ``POST /results`` at a time, with all that ended during the one before."""
 
     def __init__(
-        self, node_id: str, link: Link, spool: Spool, blobs: Blobs,
+        self, node_id: str, link: Link, shelf: Shelf, blobs: Blobs,
         registration: Registration, chronicle: Chronicle,
     ) -> None:  # fmt: skip
         self._node_id = node_id
         self._link = link
-        self._spool = spool
+        self._shelf = shelf
         self._blobs = blobs
         self._registration = registration
         self._chronicle = chronicle
@@ -47,7 +48,7 @@ class Reporter:
         self._uploads: dict[tuple[str, int], str] = {}
         self._news = asyncio.Event()
         self._told = asyncio.Event()
-        if len(spool):
+        if len(shelf.spool):
             self._news.set()
 
     def add(self, report: AttemptReport) -> None:
@@ -68,15 +69,26 @@ class Reporter:
         self._uploading.add(upload)
         upload.add_done_callback(self._uploading.discard)
 
+    def serve(self, fleet_id: str) -> tuple[int, int]:
+        """Report to this fleet from now on; see `Shelf.serve`."""
+        if self._shelf.serves_another_than(fleet_id):
+            self._write()
+            for upload in self._uploading:
+                upload.cancel()  # its lease is lost, like those of jobs that run
+        found = self._shelf.serve(fleet_id)
+        self._news.set()
+        self._told.set()
+        return found
+
     @property
     def unsent(self) -> int:
         """How many reports have no answer yet."""
-        return len(self._spool) + len(self._fresh) + len(self._uploading)
+        return len(self._shelf.spool) + len(self._fresh) + len(self._uploading)
 
     def holdings(self) -> list[tuple[str, int]]:
         """Leases of attempts that ended here and that the coordinator does not know of yet."""
         fresh = [(job_id, epoch) for job_id, epoch, _ in self._fresh if epoch is not None]
-        return [*self._spool.keys(), *fresh, *self._uploads]
+        return [*self._shelf.spool.keys(), *fresh, *self._uploads]
 
     async def drained(self, patience_s: float | None) -> bool:
         """Wait until everything was answered; False when that took too long."""
@@ -94,13 +106,13 @@ class Reporter:
         while True:
             await self._news.wait()
             self._news.clear()
-            while len(self._spool):
-                await self._send(self._spool.first(_COUNT, _BYTES))
+            while len(spool := self._shelf.spool):
+                await self._send(spool, spool.first(_COUNT, _BYTES))
                 self._told.set()
 
     def _write(self) -> None:
         fresh, self._fresh = self._fresh, []
-        self._spool.add(fresh)
+        self._shelf.spool.add(fresh)
         self._news.set()
 
     async def _upload(self, job_id: str, epoch: int, report: bytes, sha256: str, size: int) -> None:
@@ -118,22 +130,33 @@ class Reporter:
             if sha256 not in self._uploads.values():
                 self._blobs.drop(sha256)
 
-    async def _send(self, items: list[Spooled]) -> None:
+    async def _send(self, spool: Spool, items: list[Spooled]) -> None:
         await self._registration.wait()
-        raws = [msgspec.Raw(self._spool.frame(item)) for item in items]
+        if spool is not self._shelf.spool:
+            return  # they lie aside, for the fleet that they belong to
+        raws = [msgspec.Raw(spool.frame(item)) for item in items]
         try:
             reply = await self._link.results(msgspec.msgpack.encode(_Results(self._node_id, raws)))
         except NotFound as error:
             if error.details.get("action") != "register":
-                await self._refused(items, error)
+                await self._refused(spool, items, error)
                 return
             await self._registration.renew()
         except NexapodError as error:
-            await self._refused(items, error)
+            await self._refused(spool, items, error)
         else:
-            await self._answered(items, reply.reports)
+            await self._answered(spool, items, reply.reports)
 
-    async def _answered(self, items: list[Spooled], statuses: list[m.ReportStatus]) -> None:
+    async def _answered(
+        self, spool: Spool, items: list[Spooled], statuses: list[m.ReportStatus]
+    ) -> None:
+        if any(told.status == NotFound.code for told in statuses):
+            # Deleted, or never this coordinator's: another fleet may have taken the address over
+            # since the node registered. Registering tells, and then these lie aside.
+            if not await self._registration.renew("the coordinator does not know a job"):
+                return
+        if spool is not self._shelf.spool:
+            return
         done = []
         for item, told in zip(items, statuses, strict=False):
             if told.status in _NOT_YET:
@@ -141,23 +164,25 @@ class Reporter:
             done.append(item)
             if told.status != "recorded":
                 self._chronicle.say(f"job {item.job_id}: {told.message or told.status}")
-        self._spool.remove(done)
+        spool.remove(done)
         if len(done) < len(items):
             await asyncio.sleep(1.0)
 
-    async def _refused(self, items: list[Spooled], error: NexapodError) -> None:
+    async def _refused(self, spool: Spool, items: list[Spooled], error: NexapodError) -> None:
         """The whole batch was refused: find the report that it was refused for."""
         if error.http_status in (401, 403):
             await self._registration.refused(error)
             return
         if len(items) > 1:
             middle = len(items) // 2
-            await self._send(items[:middle])
-            await self._send(items[middle:])
+            await self._send(spool, items[:middle])
+            await self._send(spool, items[middle:])
+            return
+        if spool is not self._shelf.spool:
             return
         item = items[0]
-        report = msgspec.msgpack.decode(self._spool.frame(item), type=AttemptReport)
-        self._spool.remove(items)
+        report = msgspec.msgpack.decode(spool.frame(item), type=AttemptReport)
+        spool.remove(items)
         self._chronicle.warn(f"job {item.job_id}: the coordinator refused the report: {error}")
         if report.value is not None or report.output:
             failure = Failure(message=f"the result was refused: {error}", retryable=False)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.live import Live
 
 from nexapod.client.launch import connect
-from nexapod.views.portraits import fleet_summary
+from nexapod.views.readings import fleet_summary
 from nexapod.views.terminal import status_view
 
 REFRESH_S = 1.0

@@ -137,6 +137,15 @@ def clip(text: str, width: int) -> str:
     return f"{line[: width - 1 - tail]}…{line[-tail:]}"
 
 
+def described(error: BaseException) -> str:
+    """``ValueError: what it says`` on one line, whatever its ``__str__`` does."""
+    try:
+        text = " ".join(str(error)[:1000].split())
+    except Exception:
+        text = "(its text cannot be shown)"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 def short_id(job_id: str) -> str:
     """A job id's last eight characters where it is a UUID (the first ones are only the time)."""
     return f"…{job_id[-8:]}" if len(job_id) == 36 and job_id.count("-") == 4 else clip(job_id, 24)

@@ -149,16 +149,6 @@ class Live:
         self.wake()
 
 
-def live(
-    render: Callable[[], Rendered],
-    done: Callable[[], bool],
-    actions: Mapping[str, Callable[[], str]] | None = None,
-    static: Callable[[], Rendered] | None = None,
-) -> Live:
-    """Make a `Live`; see there."""
-    return Live(render, done, actions, static)
-
-
 def _weakly(method: Callable[[Mapping[str, Any]], str]) -> Callable[[dict[str, Any]], str]:
     reference = WeakMethod(method)
 

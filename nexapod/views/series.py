@@ -56,7 +56,8 @@ def message_of(error: Any) -> str | None:
     elif isinstance(error, msgspec.Raw):
         return message_of(bytes(error))
     if isinstance(error, str):
-        return error or None
+        # The store's own column is JSON text; anybody else's is a sentence.
+        return message_of(error.encode()) if error.startswith("{") else error or None
     if isinstance(error, Mapping):
         return str(error.get("message") or error.get("type") or error) if error else None
     return str(getattr(error, "message", error)) or None

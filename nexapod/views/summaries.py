@@ -59,8 +59,6 @@ class FleetSummary(msgspec.Struct, frozen=True, kw_only=True):
         Seconds until nothing is open, where that can be told.
     hints
         Sentences on what to do next: no nodes yet, jobs that no node can run, an open port.
-    command
-        The line that makes another machine join, without any secret; shown when there are no nodes.
     starting
         Nodes that were started here and have not registered yet.
     """
@@ -78,15 +76,22 @@ class FleetSummary(msgspec.Struct, frozen=True, kw_only=True):
     recent: tuple[JobLine, ...] = ()
     eta_s: float | None = None
     hints: tuple[str, ...] = ()
-    command: str = ""
     starting: int = 0
 
 
 class NodeSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One node at one moment, with the jobs it holds (running first) and what it did last."""
+    """One node at one moment, with the jobs it holds (running first) and what it did last.
 
-    row: NodeRow
-    at: float
+    Attributes
+    ----------
+    row
+        None while the coordinator does not know it; then `name` and `status` say all there is.
+    """
+
+    row: NodeRow | None = None
+    at: float = 0.0
+    name: str = ""
+    status: str = "starting"
     holding: tuple[JobLine, ...] = ()
     recent: tuple[JobLine, ...] = ()
 
@@ -111,6 +116,8 @@ class SweepSummary(msgspec.Struct, frozen=True, kw_only=True):
         Column names of `rows`, the state not among them.
     rows
         The first rows of the frame. Values may be anything; they are shown by type.
+    is_partial
+        Whether results were left unopened: there are some, but not here.
     elapsed_s
         Since it was submitted, or until its last job ended.
     """
@@ -121,6 +128,7 @@ class SweepSummary(msgspec.Struct, frozen=True, kw_only=True):
     states: tuple[str, ...] = ()
     header: tuple[str, ...] = ()
     rows: tuple[SweepRow, ...] = ()
+    is_partial: bool = False
     elapsed_s: float | None = None
     rate_per_s: float | None = None
     eta_s: float | None = None
@@ -139,7 +147,9 @@ class FutureSummary(msgspec.Struct, frozen=True, kw_only=True):
     run_s
         How long the last attempt ran, or has been running.
     result
-        A preview of the result as text (`clip` or ``reprlib``), None while there is none.
+        A preview of the result as text, None while there is none.
+    hint
+        Where the result is, when it was left unopened.
     error, traceback
         The failure's sentence and the remote traceback.
     log
@@ -153,10 +163,10 @@ class FutureSummary(msgspec.Struct, frozen=True, kw_only=True):
     status: str = "pending"
     params: str = ""
     node: str | None = None
-    attempts: int = 0
     elapsed_s: float | None = None
     run_s: float | None = None
     result: str | None = None
+    hint: str = ""
     error: str = ""
     traceback: str = ""
     log: str = ""

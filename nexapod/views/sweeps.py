@@ -92,7 +92,10 @@ def _results(
 ) -> list[tuple[str, list[int], list[Any]]]:
     rows = [int(row) for row in done]
     mappings = [row for row in rows if isinstance(results[row], Mapping)]
-    plain = [row for row in rows if not isinstance(results[row], Mapping)]
+    # None is what a missing result is, and gives no column where there are others.
+    plain = [
+        row for row in rows if results[row] is not None and not isinstance(results[row], Mapping)
+    ]
     columns = _split([results[row] for row in mappings], mappings)
     if plain or not columns:
         columns.append(("result", plain, [results[row] for row in plain]))

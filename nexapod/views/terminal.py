@@ -52,8 +52,6 @@ def status_view(summary: FleetSummary, most_nodes: int = 40) -> Any:
             parts.append(Text(f"and {plural(len(shown) - most_nodes, 'more node')}", style="dim"))
     else:
         parts.append(Text("No node has joined yet.", style="dim"))
-        if summary.command:
-            parts.append(Text(f"On another machine: {summary.command}"))
     if summary.recent:
         parts += [Text(), _jobs(summary.recent[:SHOWN_JOBS], summary.at)]
     for hint in summary.hints:

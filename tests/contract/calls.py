@@ -78,3 +78,24 @@ def only_even(n: int) -> int:
 
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+
+def fail_on_one(x: int) -> int:
+    if x == 1:
+        raise ValueError("one")
+    return x
+
+
+class Unopenable:
+    """Pickles, and cannot be opened again."""
+
+    def __reduce__(self) -> Any:
+        return (fail, ("its class is gone",))
+
+
+def give_unopenable(x: int) -> Any:
+    return Unopenable() if x == 1 else x
+
+
+def wait_and_add(path: str, right: int) -> str:
+    return f"{Path(wait_for(path)).name}+{right}"

@@ -389,6 +389,7 @@ def test_job_rows_have_the_documented_columns(full: SqliteStore) -> None:
         "name": "fold", "sweep": "s", "params": '{"t":1}', "epoch": 1, "priority": 0,
         "created_at": NOW, "started_at": NOW - 2.5, "finished_at": NOW, "run_s": 2.5,
         "error": None,
+        "retry_of": None,
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import concurrent.futures
 import hashlib
@@ -641,3 +642,117 @@ def test_a_wrong_token_or_address_is_said_at_once(launched: Fleet) -> None:
         nexapod.connect("http://127.0.0.1:9")
     with pytest.raises(errors.Invalid, match="http://"):
         nexapod.connect("127.0.0.1:8000")
+
+
+# ── what a hostile user found ────────────────────────────────────────────────────────────────────
+
+
+def test_equal_points_of_a_sweep_are_all_found_again(fleet: Fleet) -> None:
+    sweep = fleet.options(sweep=f"equal-{fleet.url[:5]}-{id(fleet)}").sweep(
+        calls.fail_on_one, x=[1, 1, 2]
+    )
+    sweep.wait(SOON_S, progress=False)
+    again = fleet.sweeps[sweep.name]
+    assert sorted(f.job_id for f in again) == sorted(f.job_id for f in sweep)
+    assert sweep.retry_failed() == 2
+    sweep.wait(SOON_S, progress=False)
+    found = fleet.sweeps[sweep.name]
+    assert [f.job_id for f in found] == [f.job_id for f in sweep], "retries take their places"
+
+
+def test_a_callback_that_waits_for_another_job_is_refused_and_harms_nobody(
+    fleet: Fleet, gate: Path
+) -> None:
+    said: list[BaseException] = []
+    waiting = fleet.submit(calls.wait_for, str(gate))
+
+    def callback(_: Any) -> None:
+        try:
+            waiting.result()
+        except BaseException as error:
+            said.append(error)
+
+    first = fleet.submit(calls.add, 1)
+    first.add_done_callback(callback)
+    assert first.result(SOON_S) == 2
+    assert fleet.submit(calls.add, 2).result(SOON_S) == 3
+    gate.touch()
+    assert waiting.result(SOON_S) == str(gate)
+    assert [type(error) for error in said] in ([errors.Invalid], [])  # or it was done by then
+
+
+def test_an_interrupted_map_stops_waiting_and_cancels_nothing(
+    fleet: Fleet, gate: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = fleet.map(calls.wait_and_add, [str(gate)] * 3, range(3))
+    before = ask(fleet, "counts")[0]
+    timer = threading.Timer(0.5, _thread.interrupt_main)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        list(found)
+    assert "Stopped waiting; 3 jobs go on" in capsys.readouterr().out
+    gate.touch()
+    fleet.flush()
+
+    def completed() -> int:
+        count: int = ask(fleet, "counts")[0]["completed"]
+        return count
+
+    for _ in range(int(SOON_S * 20)):
+        if completed() >= before["completed"] + 3:
+            break
+        threading.Event().wait(0.05)
+    assert completed() >= before["completed"] + 3
+
+
+def test_a_sweep_with_a_point_that_cannot_be_sent_submits_nothing(fleet: Fleet) -> None:
+    before = len(fleet.jobs)
+    with pytest.raises(TypeError, match="an argument of same cannot be sent"):
+        fleet.sweep(calls.same, value=[1, 2, threading.Lock()])
+    assert len(fleet.jobs) == before
+
+
+def test_a_parameter_beyond_64_bits_is_one_like_any_other(fleet: Fleet) -> None:
+    sweep = fleet.sweep(calls.same, value=[1, 2**70])
+    assert sweep.results(SOON_S) == [1, 2**70]
+
+
+@pytest.mark.parametrize("data", [float("nan"), {1, 2}, {"x": b"y"}, object()])
+def test_data_that_is_not_json_is_refused_and_not_bent(fleet: Fleet, data: Any) -> None:
+    with pytest.raises(TypeError, match="plain JSON"):
+        fleet.submit_data(data)
+
+
+def test_a_fleet_in_a_job_is_refused_in_one_sentence(fleet: Fleet) -> None:
+    with pytest.raises(TypeError, match=r"use nexapod\.connect"):
+        fleet.submit(calls.same, fleet)
+
+
+def test_one_result_that_cannot_be_opened_does_not_hide_the_others(fleet: Fleet) -> None:
+    sweep = fleet.sweep(calls.give_unopenable, x=[0, 1, 2])
+    sweep.wait(SOON_S, progress=False)
+    frame = sweep.frame
+    assert frame["result"].tolist()[0] == 0
+    assert frame["result"].tolist()[2] == 2
+    assert "its class is gone" in frame["error"].tolist()[1]
+
+
+def test_what_was_certainly_not_stored_is_submitted_again(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit, refusals = fleet._link.transport.submit, [errors.Unavailable("recovering")] * 2
+
+    async def once(jobs: Any) -> Any:
+        if refusals:
+            raise refusals.pop()
+        return await submit(jobs)
+
+    monkeypatch.setattr(fleet._link.transport, "submit", once)
+    assert fleet.submit(calls.add, 1).result(SOON_S) == 2
+    assert not refusals
+
+
+def test_a_result_can_be_changed_in_place(fleet: Fleet) -> None:
+    back = fleet.submit(calls.same, np.zeros(1000)).result(SOON_S)
+    back += 1
+    assert back.sum() == 1000

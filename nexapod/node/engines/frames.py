@@ -20,6 +20,7 @@ DONE = struct.Struct("<QBQ")
 COMPLETED = 1
 REPLACE = 2  # the job left something behind: this process must not run another
 BLOB = 4  # the result lies in the blob directory
+STALE = 8  # nothing of the job has run: a process in which no other ran may do better
 
 READY = 0  # the sequence number of the first frame; its body is the problem, if any
 

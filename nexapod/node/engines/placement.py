@@ -21,7 +21,11 @@ def idle_slot(slots: list[Slot], attempt: Attempt) -> Slot | None:
         if not slot.is_idle or slot.holder is not None:
             continue
         runner = slot.runner
-        fits = runner is not None and len(runner.devices or ()) == attempt.lease.gpus
+        fits = (
+            runner is not None
+            and len(runner.devices or ()) == attempt.lease.gpus
+            and (runner.is_fresh or not attempt.wants_fresh)
+        )
         rank = 1 if runner is None else 0 if fits else 2
         if rank < best_rank:
             best, best_rank = slot, rank
@@ -33,7 +37,7 @@ def idle_slot(slots: list[Slot], attempt: Attempt) -> Slot | None:
 def short_slot(slots: list[Slot], attempt: Attempt, estimates: Estimates) -> Slot | None:
     """A busy slot in whose pipe a short call may wait its turn."""
     estimate_s = estimates.of(attempt.estimate)
-    if estimate_s is None or estimate_s > SHORT_S or not attempt.is_light:
+    if estimate_s is None or estimate_s > SHORT_S or not attempt.is_light or attempt.wants_fresh:
         return None
     best = None
     for slot in slots:

@@ -178,7 +178,7 @@ class Pool:
                 return False
             slot.holder = attempt
             self._progress_at = now
-        runner = self._runner_for(slot, attempt.devices or None)
+        runner = self._runner_for(slot, attempt)
         # A call that never ran here may be long: nothing queues behind it.
         known_s = self._estimates.of(attempt.estimate)
         attempt.expected_s = AHEAD_S if known_s is None else known_s
@@ -186,12 +186,15 @@ class Pool:
         runner.send(attempt)
         return True
 
-    def _runner_for(self, slot: Slot, devices: tuple[str, ...] | None) -> RunnerProcess:
-        runner = slot.runner
-        if runner is not None and runner.devices != devices:
-            self._detach(runner)
+    def _runner_for(self, slot: Slot, attempt: Attempt) -> RunnerProcess:
+        runner, devices = slot.runner, attempt.devices or None
+        is_stale = runner is not None and attempt.wants_fresh and not runner.is_fresh
+        if runner is not None and (runner.devices != devices or is_stale):
+            # Nothing was sent to it. Not `_detach`: the slot is the new attempt's already.
+            del self._by_runner[runner]
             runner.stop()
-            runner = None
+            runner = slot.runner = None
+            slot.is_slow = False
         return runner if runner is not None else self._start_runner(slot, devices)
 
     def _start_runner(self, slot: Slot, devices: tuple[str, ...] | None) -> RunnerProcess:
@@ -235,14 +238,20 @@ class Pool:
             slot.backlog_s -= attempt.expected_s
             slot.is_slow = False
             self._settle(slot)
-        self._estimates.learn(attempt.estimate, run_s)
-        if attempt.intent in ("cancel", "lost"):
+        is_again = bool(flags & frames.STALE) and not attempt.wants_fresh and not attempt.intent
+        if not is_again:
+            self._estimates.learn(attempt.estimate, run_s)
+        if is_again:
+            attempt.wants_fresh, attempt.seq = True, 0
+        elif attempt.intent in ("cancel", "lost"):
             self._tell_unstarted(attempt, attempt.intent)
         else:
             self._listener.finished(attempt, flags, run_s, report)
         if flags & frames.REPLACE or runner.was_killed:
             self._detach(runner)
             runner.kill(at_once=True)
+        if is_again:
+            self._waiting.appendleft(attempt)
         self._pump_soon()
 
     def _dead(self, runner: RunnerProcess) -> None:

@@ -135,6 +135,11 @@ class RunnerProcess:
         )  # fmt: skip
         self._write(raw + frames.encode(run))
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it was never sent anything."""
+        return not self._seq
+
     def running(self) -> tuple[Attempt, int] | None:
         """The attempt that runs now and when it started (``time.monotonic_ns``)."""
         seq, started_ns = self._card.started()

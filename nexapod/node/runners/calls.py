@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import pickle
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import msgspec
 from nexapod.core.records import Failure, Value
 from nexapod.node.call import decode_call, fits, map_file, mismatch
 from nexapod.node.engines.frames import Run
-from nexapod.node.runners.failures import Refused, describe, traceback_text
+from nexapod.node.runners.failures import Refused, Unopened, describe, traceback_text
 from nexapod.wire import sealed
 
 
@@ -43,6 +44,14 @@ class Opener:
 
     def open(self, run: Run) -> Prepared:
         """Unpickle or parse. Raises `Refused` when that fails."""
+        try:
+            return self._open(run)
+        except Refused:
+            raise
+        except BaseException as error:
+            raise _unopened(error) from None
+
+    def _open(self, run: Run) -> Prepared:
         payload = memoryview(run.payload) if run.payload is not None else self._blob(run.blob)
         if run.kind == "data":
             return self._open_data(payload)
@@ -50,14 +59,11 @@ class Opener:
         if not fits(call.python):
             raise Refused(mismatch(call.python))
         pickled = self.functions[call.function]
-        try:
-            inputs = {job_id: self._input(value) for job_id, value in run.inputs.items()}
-            # The function is unpickled anew for each job (some 10 µs): its globals and closure
-            # are this job's own, so nothing it keeps there can reach the next one.
-            function = pickle.loads(pickled)
-            args, kwargs = sealed.unseal(call.arguments, inputs)
-        except BaseException as error:
-            raise Refused(_unopened(error)) from None
+        inputs = {job_id: self._input(value) for job_id, value in run.inputs.items()}
+        # The function is unpickled anew for each job (some 10 µs): its globals and closure
+        # are this job's own, so nothing it keeps there can reach the next one.
+        function = pickle.loads(pickled)
+        args, kwargs = sealed.unseal(call.arguments, inputs)
         return Prepared(lambda: function(*args, **kwargs), False)
 
     def _open_data(self, payload: memoryview) -> Prepared:
@@ -93,7 +99,8 @@ def _as_pickle(result: Any) -> bytes:
                 f"{describe(error)}",
                 traceback=traceback_text(error),
                 retryable=False,
-            )
+            ),
+            is_suspect=True,
         ) from None
 
 
@@ -123,16 +130,17 @@ def _has_nan(value: Any, depth: int = 0) -> bool:
     return isinstance(value, list | tuple) and any(_has_nan(item, depth + 1) for item in value)
 
 
-def _unopened(error: BaseException) -> Failure:
+def _unopened(error: BaseException) -> Unopened:
     """The call could not be opened here; a missing module is the usual reason."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         message = f"this node has no module named {error.name!r}, which the call needs"
-        kind = "mismatch"
-    else:
-        kind = "mismatch" if isinstance(error, ImportError | AttributeError) else "exception"
-        message = f"the call cannot be opened on this node: {describe(error)}"
-    return Failure(
-        type="mismatch" if kind == "mismatch" else "exception",
-        message=message,
+        failure = Failure(type="mismatch", message=message, traceback=traceback_text(error))
+        # None in its place keeps Python from looking for it: some job has done that.
+        return Unopened(failure, is_suspect=error.name in sys.modules)
+    failure = Failure(
+        type="mismatch" if isinstance(error, ImportError | AttributeError) else "exception",
+        message=f"the call cannot be opened on this node: {describe(error)}",
         traceback=traceback_text(error),
     )
+    # Also where a module lacks a name: an earlier job may have taken it away.
+    return Unopened(failure, is_suspect=True)

@@ -18,17 +18,34 @@ _SEALED = str(Path(__file__).resolve().parents[2] / "wire" / "sealed.py")
 
 
 class Refused(Exception):
-    """A failure that was found before or after the job's own code ran."""
+    """A failure that was found before or after the job's own code ran.
 
-    def __init__(self, failure: Failure) -> None:
+    Parameters
+    ----------
+    is_suspect
+        Whether an earlier job may have caused it, by what it did to this process.
+    """
+
+    def __init__(self, failure: Failure, is_suspect: bool = False) -> None:
         super().__init__(failure.message)
         self.failure = failure
+        self.is_suspect = is_suspect
+
+
+class Unopened(Refused):
+    """The call could not be opened: nothing of the job's own has run."""
 
 
 def failure_from(error: BaseException) -> Failure:
     """The failure that an exception out of a job's code stands for."""
     if isinstance(error, SystemExit):
         return _exit(error)
+    if not isinstance(error, Exception):
+        # Raised where the result is asked for, it would interrupt or cancel that program, as if
+        # somebody had done so there.
+        text = describe(error).removesuffix(": ")
+        message = f"the job raised {text}"
+        return Failure(type="exception", message=message, traceback=traceback_text(error))
     return Failure(
         type="exception",
         message=describe(error),
@@ -43,7 +60,7 @@ def describe(error: BaseException) -> str:
         text = str(error)
     except Exception:
         text = "(its text cannot be shown)"
-    return f"{type(error).__name__}: {text}"[:4000]
+    return _sendable(f"{type(error).__name__}: {text}"[:4000])
 
 
 def traceback_text(error: BaseException) -> str:
@@ -57,7 +74,12 @@ def traceback_text(error: BaseException) -> str:
     if len(text) > _TRACEBACK_CHARS:
         half = _TRACEBACK_CHARS // 2
         text = f"{text[:half]}\n… cut …\n{text[-half:]}"
-    return text
+    return _sendable(text)
+
+
+def _sendable(text: str) -> str:
+    """Half of a surrogate pair, as in the name of a file that is no text, has no place in UTF-8."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _without_own(frames: TracebackType | None) -> TracebackType | None:
@@ -70,11 +92,12 @@ def _without_own(frames: TracebackType | None) -> TracebackType | None:
 
 
 def _exit(error: SystemExit) -> Failure:
-    code = error.code if isinstance(error.code, int) else (0 if error.code is None else 1)
-    said = "" if isinstance(error.code, int) or error.code is None else f": {error.code}"
+    is_number = isinstance(error.code, int)
+    code = int(error.code) & 0xFF if is_number else (0 if error.code is None else 1)
+    said = "" if is_number or error.code is None else f": {error.code}"
     return Failure(
         type="exit",
-        message=f"the job called sys.exit({code}){said}"[:4000],
+        message=_sendable(f"the job called sys.exit({code}){said}"[:4000]),
         traceback=traceback_text(error),
         exit_code=code,
     )

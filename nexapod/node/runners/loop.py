@@ -26,7 +26,8 @@ from nexapod.node.engines import frames
 from nexapod.node.engines.card import Card
 from nexapod.node.runners.calls import Opener, value_from
 from nexapod.node.runners.data import NotARunner, load_run
-from nexapod.node.runners.failures import Refused, failure_from
+from nexapod.node.runners.failures import Refused, Unopened, failure_from
+from nexapod.node.runners.tools import Tools
 from nexapod.node.runners.traces import Memory, Traces, clean_main
 
 INLINE_BYTES = 16 << 20
@@ -62,6 +63,8 @@ class Runner:
         self._output = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, _HIGH_DESCRIPTOR)
         self._memory = Memory()
         clean_main()
+        self._tools = Tools()
+        self._is_used = self._must_go = False
         self._traces = Traces(self._output, self._memory)
 
     def serve(self) -> None:
@@ -99,12 +102,17 @@ class Runner:
         if not self._card.start(run.seq, started_ns):
             return True
         flags = 0
+        was_used, self._is_used = self._is_used, True
         try:
             value = self._attempt(run)
             failure = None
             flags = frames.COMPLETED
         except Refused as refusal:
             value, failure = None, refusal.failure
+            if refusal.is_suspect:
+                self._must_go = True
+                if was_used and isinstance(refusal, Unopened):
+                    flags = frames.STALE
         except BaseException as error:
             value, failure = None, failure_from(error)
             error.__traceback__ = None
@@ -123,15 +131,22 @@ class Runner:
             output=self._take_output(),
         )
         value = failure = None
-        reason = self._traces.undo()
-        if reason:
+        if self._must_go or self._traces.undo():
+            self._must_go = True
             flags |= frames.REPLACE
         self._write(frames.encode_done(run.seq, flags, run_ns, _ENCODE(report)))
-        return not reason
+        return not self._must_go
 
     def _attempt(self, run: frames.Run) -> Value:
-        prepared = self._opener.open(run)
-        return value_from(prepared.run(), prepared.is_data)
+        try:
+            prepared = self._opener.open(run)
+            result = prepared.run()
+        finally:
+            # Before anything else: the report of this very job needs them. What was imported
+            # meanwhile may count on what was put back, so no other job should see this process.
+            if self._tools.put_back():
+                self._must_go = True
+        return value_from(result, prepared.is_data)
 
     def _store(self, value: Value) -> Value:
         """Put a large result where the agent finds it, rather than through the socket."""

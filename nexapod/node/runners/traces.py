@@ -17,6 +17,8 @@ import time
 import types
 import warnings
 
+from nexapod.node.runners.chance import Chance
+
 _GROWTH_BYTES = 1 << 30
 _SPARE_DESCRIPTORS = 32
 _SIGNALS = tuple(
@@ -89,6 +91,7 @@ class Traces:
         self._nice = os.getpriority(os.PRIO_PROCESS, 0)
         self._group = os.getpgrp()
         self._affinity = _affinity()
+        self._chance = Chance()
         self._descriptors = self._lowest_free() + _SPARE_DESCRIPTORS
         self._ceiling_bytes = memory.now_bytes() + _GROWTH_BYTES
 
@@ -97,7 +100,7 @@ class Traces:
         reason = self._leftovers()
         if not reason:
             self._restore_python()
-            reason = self._restore_process()
+            reason = self._restore_process() or self._restore_chance()
         return reason
 
     def _leftovers(self) -> str:
@@ -165,6 +168,13 @@ class Traces:
         for descriptor in (1, 2):
             if _identity(descriptor) != self._output_id:
                 os.dup2(self._output, descriptor)
+        return ""
+
+    def _restore_chance(self) -> str:
+        try:
+            self._chance.stir()
+        except Exception:
+            return "left random generators that cannot be seeded"
         return ""
 
     def _environment_raw(self) -> dict[bytes, bytes]:

@@ -78,7 +78,7 @@ def fleet_html(summary: FleetSummary) -> str:
     busy, slots = slots_of(summary.nodes)
     here = present(summary.nodes)
     total = sum(summary.counts.values())
-    pace = "" if not total else rate(summary.rate_per_s)
+    pace = rate(summary.rate_per_s) if total and summary.status == "online" else ""
     left = remaining(summary.eta_s)
     right = (
         sparkline(summary.history, summary.history_s)
@@ -99,8 +99,10 @@ def fleet_html(summary: FleetSummary) -> str:
             summary.status,
             address,
         ),
-        markup.bar(summary.counts),
-        markup.legend(summary.counts, f"<span>{right}</span>" if right else ""),
+        markup.bar(summary.counts) if is_seen(summary) else "",
+        markup.legend(summary.counts, f"<span>{right}</span>" if right else "")
+        if is_seen(summary)
+        else "",
         markup.hints(summary.hints),
         markup.table(header, rows, "Nodes") if rows else _no_nodes(summary),
     ]
@@ -118,7 +120,7 @@ def fleet_html(summary: FleetSummary) -> str:
         up,
     ]
     words = " · ".join(word for word in foot if word)
-    parts.append(f'<div class="nxp-foot">{escape(words)}</div>')
+    parts.append(f'<div class="nxp-foot">{escape(words)}</div>' if words else "")
     return markup.card("fleet", f"Fleet {summary.name}", *parts)
 
 
@@ -141,7 +143,14 @@ def _node_row(row: NodeRow, at: float) -> list[Cell]:
     ]
 
 
+def is_seen(summary: FleetSummary) -> bool:
+    """Whether the coordinator has told anything: nothing known is not the same as none."""
+    return summary.status == "online" or bool(summary.nodes or summary.counts)
+
+
 def _no_nodes(summary: FleetSummary) -> str:
+    if summary.status != "online":
+        return ""
     if summary.starting:
         words = f"{plural(summary.starting, 'local node')} starting …"
         return f'<div class="nxp-label">{words}</div>'
@@ -149,10 +158,8 @@ def _no_nodes(summary: FleetSummary) -> str:
         f'<span class="nxp-mono">{code}</span>'
         for code in ("fleet.start_nodes(2)", "fleet.invite()")
     )
-    rest = "paste this on another machine:" if summary.command else f"see {invite}."
-    words = f"No node has joined yet. Start some here with {start}, or {rest}"
-    line = markup.command_line(summary.command) if summary.command else ""
-    return f'<div class="nxp-label">{words}</div>{line}'
+    words = f"No node has joined yet. Start some here with {start}, or see {invite}."
+    return f'<div class="nxp-label">{words}</div>'
 
 
 def fleet_text(summary: FleetSummary) -> str:
@@ -170,12 +177,13 @@ def fleet_text(summary: FleetSummary) -> str:
         pace += [rate(summary.rate_per_s)] if summary.rate_per_s else []
         pace += [remaining(summary.eta_s)] if remaining(summary.eta_s) else []
         lines.append("  " + " · ".join(pace))
-    lines.append(f"  {plain.counts_line(summary.counts)}")
+    if is_seen(summary):
+        lines.append(f"  {plain.counts_line(summary.counts)}")
     if here:
         lines.append(f"  {plural(len(here), 'node')}, {busy} of {plural(slots, 'slot')} busy")
     elif summary.starting:
         lines.append(f"  {plural(summary.starting, 'local node')} starting")
-    elif not summary.nodes:
+    elif not summary.nodes and summary.status == "online":
         lines.append("  no nodes yet: fleet.start_nodes(2), or fleet.invite()")
     shown = ranked(summary.nodes)
     cells = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from nexapod.views.human import clip, duration, plural, short_id
+from nexapod.views.human import clip, duration, short_id
 from nexapod.views.reprs import markup
 from nexapod.views.summaries import FutureSummary
 from nexapod.views.theme import label_of
@@ -20,15 +20,13 @@ def sentence(summary: FutureSummary) -> str:
     match summary.status:
         case "pending":
             waited = "" if summary.elapsed_s is None else f" for {duration(summary.elapsed_s)}"
-            again = f", after {plural(summary.attempts, 'attempt')}" if summary.attempts else ""
-            return f"Waiting{waited}{again}"
+            return f"Waiting{waited}"
         case "assigned" | "running":
             return f"Running{where}{f' for {ran}' if ran else ''}"
         case "completed":
             return f"Completed{where}{f' in {ran}' if ran else ''}"
         case "failed":
-            tries = f", attempt {summary.attempts}" if summary.attempts > 1 else ""
-            return f"Failed{where}{f' after {ran}' if ran else ''}{tries}"
+            return f"Failed{where}{f' after {ran}' if ran else ''}"
         case "cancelled":
             return f"Cancelled{where}{f' after {ran}' if ran else ''}"
     return label_of(summary.status).capitalize()
@@ -66,6 +64,7 @@ def future_html(summary: FutureSummary) -> str:
         markup.hints(summary.why),
         markup.hints([summary.error] if summary.error else [], "failed"),
         result,
+        f'<div class="nxp-foot">{escape(summary.hint)}</div>' if summary.hint else "",
         markup.block(summary.traceback, "Traceback on the node", opened=False),
         markup.block(summary.log, "Output", opened=is_open or summary.status == "failed"),
     )
@@ -79,6 +78,8 @@ def future_text(summary: FutureSummary) -> str:
         lines.append(f"  {summary.error}")
     if summary.result is not None:
         lines.append(f"  → {clip(summary.result, 100)}")
+    if summary.hint:
+        lines.append(f"  {summary.hint}")
     for label, text in (("traceback", summary.traceback), ("output", summary.log)):
         if text:
             lines.append(f"  {label}:")

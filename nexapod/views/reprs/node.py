@@ -12,11 +12,13 @@ from nexapod.views.human import ago, clip, coarse, count, duration, plural, shor
 from nexapod.views.reprs import markup, plain
 from nexapod.views.reprs.markup import Cell
 from nexapod.views.summaries import JobLine, NodeSummary
-from nexapod.views.theme import colour_of
+from nexapod.views.theme import colour_of, label_of
 from nexapod.wire.messages import NodeRow
 
 #: Slots up to this number are drawn one by one, beyond it as a gauge.
 DRAWN_SLOTS = 8
+#: Jobs shown of those that it holds.
+SHOWN_HELD = 10
 
 
 def profile_of(row: NodeRow) -> Mapping[str, Any]:
@@ -100,14 +102,22 @@ def job_header(*, node: bool) -> list[Cell]:
 def node_html(summary: NodeSummary) -> str:
     """One node as a self-contained card."""
     row = summary.row
+    if row is None:
+        return markup.card(
+            "node",
+            f"Node {summary.name}, {summary.status}",
+            markup.head(summary.name, f"node · {summary.status}", "left"),
+        )
     profile = profile_of(row)
     facts = [hardware(row)]
     facts += [str(profile[key]) for key in ("cpu", "os") if profile.get(key)]
     if profile.get("python"):
         facts.append(f"Python {profile['python']}")
     line = " · ".join(fact for fact in facts if fact)
-    tags = f"tags {', '.join(row.tags)}" if row.tags else ""
-    jobs = (*summary.holding, *summary.recent)
+    tags = [f"tags {', '.join(row.tags)}"] if row.tags else []
+    jobs = (*summary.holding[:SHOWN_HELD], *summary.recent)
+    hidden = markup.more(len(summary.holding) - SHOWN_HELD, "running job", "fleet.jobs")
+    foot = " · ".join([hidden, *tags] if hidden else tags)
     return markup.card(
         "node",
         f"Node {row.id}, {row.status}",
@@ -120,13 +130,15 @@ def node_html(summary: NodeSummary) -> str:
         if jobs
         else "",
         markup.hints(row.unmatched),
-        f'<div class="nxp-foot">{escape(tags)}</div>' if tags else "",
+        f'<div class="nxp-foot">{escape(foot)}</div>' if foot else "",
     )
 
 
 def node_text(summary: NodeSummary) -> str:
     """One node for a terminal."""
     row = summary.row
+    if row is None:
+        return f"Node {summary.name} · {summary.status}"
     slots = f"{row.running}/{row.slots} slots busy" if row.slots else f"{row.running} running"
     lines = [
         f"Node {row.id} · {row.status} · {slots} · seen {seen(row, summary.at)}",
@@ -135,11 +147,13 @@ def node_text(summary: NodeSummary) -> str:
         f"here for {coarse(summary.at - row.registered_at)}",
     ]
     lines += [f"  ! {reason}" for reason in row.unmatched]
-    jobs = (*summary.holding, *summary.recent)
+    jobs = (*summary.holding[:SHOWN_HELD], *summary.recent)
+    hidden = markup.more(len(summary.holding) - SHOWN_HELD, "running job", "fleet.jobs")
     cells = [
-        [job.status, job.name or short_id(job.job_id), duration(job.run_s), job.note]
+        [label_of(job.status), job.name or short_id(job.job_id), duration(job.run_s), job.note]
         for job in jobs
     ]
     if cells:
         lines += plain.indent(plain.rows(["state", "job", "ran for", ""], cells))
+    lines += [f"  {hidden}"] if hidden else []
     return "\n".join(lines)

@@ -59,6 +59,13 @@ def overall(summary: SweepSummary) -> str:
     return "completed"
 
 
+def rest(summary: SweepSummary, shown: int) -> str:
+    """What of the frame is not in the table, in a few words."""
+    hidden = markup.more(summary.total - shown, "row", "sweep.frame") if shown else ""
+    words = ["results in sweep.frame"] if summary.is_partial else []
+    return " · ".join([*words, hidden] if hidden else words)
+
+
 def sweep_html(summary: SweepSummary) -> str:
     """A sweep as a self-contained card."""
     running = is_open(summary)
@@ -82,7 +89,7 @@ def sweep_html(summary: SweepSummary) -> str:
         Cell(escape(name), "nxp-num" if right else "")
         for name, right in zip(summary.header, numeric, strict=True)
     ]
-    hidden = markup.more(summary.total - len(rows), "row", "sweep.frame") if rows else ""
+    hidden = rest(summary, len(rows))
     return markup.card(
         "sweep",
         f"Sweep {summary.name}",
@@ -117,8 +124,8 @@ def sweep_text(summary: SweepSummary) -> str:
         for row in summary.rows[:SHOWN_ROWS]
     ]
     if cells:
-        lines += plain.indent(plain.rows(["state", *summary.header], cells))
-        if hidden := markup.more(summary.total - len(cells), "row", "sweep.frame"):
+        lines += plain.indent(plain.rows(["state", *summary.header], cells, 40))
+        if hidden := rest(summary, len(cells)):
             lines.append(f"  {hidden}")
     lines += [f"  ! {hint}" for hint in summary.hints]
     return "\n".join(lines)

@@ -168,6 +168,17 @@ def test_a_big_job_that_waited_long_is_passed_no_more() -> None:
     assert desk.poll("a") == [("big", 1)]
 
 
+def test_what_a_waiting_job_does_not_need_is_still_given_to_others() -> None:
+    desk = Desk()
+    desk.register("a", slots=4, cpus=4.0, memory_bytes=10 * 10**9)
+    seven = Demand(memory_bytes=7 * 10**9)
+    desk.submit(order("u", seven), order("big", seven), order("big2", seven), "small", "small2")
+    assert desk.poll("a") == [("u", 1)]
+    desk.wait(31)
+    desk.beat("a", ("u", 1, 31.0))
+    assert desk.poll("a", most=4) == [("small", 1), ("small2", 1)]
+
+
 def test_a_big_job_is_not_reserved_on_a_node_that_can_never_run_it() -> None:
     desk = Desk()
     desk.register("a", slots=4, cpus=4.0)
@@ -214,19 +225,6 @@ def test_nobody_gets_more_than_it_asked_for() -> None:
 
 
 # ── what people see ──────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_job_is_seen_with_its_holder_and_how_long_it_runs() -> None:
-    desk = Desk()
-    desk.register("a")
-    desk.submit("j")
-    view = desk.board.job_view("j")
-    assert (view.state, view.assigned_to, view.elapsed_s) == ("pending", None, None)
-    desk.poll("a")
-    desk.beat("a", ("j", 1, 7.0))
-    view = desk.board.job_view("j")
-    assert (view.state, view.assigned_to, view.epoch, view.elapsed_s) == ("assigned", "a", 1, 7.0)
-    assert desk.board.job_view("nobody") is None
 
 
 def test_jobs_that_only_queue_on_a_node_do_not_count_as_running() -> None:

@@ -34,9 +34,13 @@ PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 class CoordinatorDouble:
     """Jobs in, reports out. `url` is known once `serve` has started."""
 
-    def __init__(self, lease_s: float = 60.0, token: str | None = None) -> None:
+    def __init__(self, lease_s: float = 60.0, token: str | None = None, fleet_id: str = "") -> None:
         self.lease_s = lease_s
         self.token = token
+        self.fleet_id = fleet_id
+        self.strict = bool(fleet_id)
+        self.given: set[str] = set()
+        self.strangers: list[str] = []
         self.queue: deque[m.Leased] = deque()
         self.held: dict[str, int] = {}
         self.blobs: dict[str, bytes] = {}
@@ -72,7 +76,7 @@ class CoordinatorDouble:
 
     def _queue(self, **fields: Any) -> str:
         self._count += 1
-        job_id = f"job-{self._count}"
+        job_id = f"{self.fleet_id or 'job'}-{self._count}"
         self.queue.append(m.Leased(job_id=job_id, epoch=1, **fields))
         return job_id
 
@@ -141,7 +145,8 @@ class CoordinatorDouble:
         body = msgspec.json.decode(await request.read(), type=m.Register)
         self.registered.append(body)
         self.forgotten = False
-        return answer(m.Registered("registered", body.node_id, self.lease_s))
+        lost = tuple(held for held in body.holding or () if held[0] not in self.held)
+        return answer(m.Registered("registered", body.node_id, self.lease_s, lost, self.fleet_id))
 
     async def _lease(self, request: web.Request) -> web.Response:
         body = msgspec.msgpack.decode(await request.read(), type=m.LeaseRequest)
@@ -157,6 +162,7 @@ class CoordinatorDouble:
             leases.append(self.queue.popleft())
         for job in leases:
             self.held[job.job_id] = job.epoch
+            self.given.add(job.job_id)
         return answer(m.LeaseReply(self.lease_s, leases))
 
     async def _heartbeat(self, request: web.Request) -> web.Response:
@@ -192,6 +198,9 @@ class CoordinatorDouble:
         for report in body.reports:
             self.held.pop(report.job_id, None)
             refusal = self.refuse.get(report.job_id)
+            if self.strict and report.job_id not in self.given:
+                self.strangers.append(report.job_id)
+                refusal = "not_found"
             if refusal:
                 self.refusals += 1
                 told.append(m.ReportStatus(report.job_id, refusal, "no"))

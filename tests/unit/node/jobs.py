@@ -179,3 +179,99 @@ def looks_around():
 def counts_its_calls():
     _STATE.append(1)
     return len(_STATE)
+
+
+def breaks_pickle():
+    import pickle
+
+    pickle.loads = None  # type: ignore[assignment]
+    return os.getpid()
+
+
+def breaks_what_the_runner_uses():
+    import builtins
+
+    time.monotonic_ns = os.pread = builtins.len = None  # type: ignore[assignment]
+    return os.getpid()
+
+
+def hides_a_module():
+    sys.modules["fractions"] = None  # type: ignore[assignment]
+    return os.getpid()
+
+
+def tells_pid_when_opened():
+    """An argument that only a process with an unharmed `fractions` can open."""
+    return Opened()
+
+
+class Opened:
+    def __reduce__(self):
+        return _opened, ()
+
+
+def _opened():
+    import fractions
+
+    return (os.getpid(), fractions.__name__)
+
+
+def same(value):
+    return value
+
+
+class Unopenable:
+    """Counts in a file how often it was tried."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return _refuses, (self.path,)
+
+
+def _refuses(path):
+    with open(path, "a") as file:
+        file.write(f"{os.getpid()}\n")
+    raise RuntimeError("cannot be opened")
+
+
+def seeds():
+    import random
+
+    random.seed(1)
+    return os.getpid(), random.random()
+
+
+def draws():
+    import random
+
+    return os.getpid(), random.random()
+
+
+def seeds_numpy(state=None):
+    import numpy
+
+    numpy.random.seed(1)
+    if state is not None:
+        numpy.random.set_state(state)
+    return os.getpid(), float(numpy.random.random())
+
+
+def draws_numpy():
+    import numpy
+
+    return os.getpid(), float(numpy.random.random())
+
+
+def raises_instance(error):
+    raise error
+
+
+class KeywordOnly(Exception):
+    def __init__(self, *, code):
+        super().__init__(f"code {code}")
+
+
+def raises_keyword_only():
+    raise KeywordOnly(code=3)

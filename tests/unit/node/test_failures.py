@@ -52,6 +52,39 @@ def test_an_exception_that_does_not_survive_pickling_still_tells_its_text(tmp_pa
     assert failure.message == "Stubborn: it has two arguments"
 
 
+def test_an_exception_that_its_own_arguments_cannot_make_again_tells_its_text(tmp_path):
+    failure = report_of(tmp_path, jobs.raises_keyword_only).failure
+    assert failure.exception is None
+    assert failure.message == "KeywordOnly: code 3"
+    assert "in raises_keyword_only" in failure.traceback
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (KeyboardInterrupt(), "the job raised KeyboardInterrupt"),
+        (GeneratorExit("done"), "the job raised GeneratorExit: done"),
+        (asyncio.CancelledError(), "the job raised CancelledError"),
+    ],
+)
+def test_what_would_interrupt_the_submitter_is_told_and_not_raised(tmp_path, error, message):
+    failure = report_of(tmp_path, jobs.raises_instance, error).failure
+    assert (failure.type, failure.message) == ("exception", message)
+    assert failure.exception is None
+    assert "in raises_instance" in failure.traceback
+
+
+@pytest.mark.parametrize(("code", "told"), [(True, 1), (2**80 + 3, 3), (None, 0), ("no", 1)])
+def test_any_code_of_sys_exit_can_be_told(tmp_path, code, told):
+    failure = report_of(tmp_path, jobs.exits, code).failure
+    assert (failure.type, failure.exit_code, failure.exception) == ("exit", told, None)
+
+
+def test_an_exception_about_a_file_whose_name_is_no_text_can_be_told(tmp_path):
+    failure = report_of(tmp_path, jobs.raises, "no file \udcff").failure
+    assert failure.message == "ValueError: no file \\udcff"
+
+
 def test_a_segmentation_fault_is_named_and_its_stack_shown(tmp_path):
     report = report_of(tmp_path, jobs.segfaults)
     failure = report.failure

@@ -14,6 +14,7 @@ from nexapod.node.attempt import Attempt
 from nexapod.node.engines.slots import Resources
 from nexapod.node.gpus import Gpu, find_gpus
 from nexapod.wire.messages import Leased
+from tests.unit.node import jobs
 from tests.unit.node.doubles import CoordinatorDouble, Node, Site
 
 
@@ -64,6 +65,31 @@ def test_a_job_sees_the_gpus_reserved_for_it_and_others_see_no_change(tmp_path, 
             none = await fleet.result(fleet.submit(visible))
         assert first == again  # a warm process keeps its device
         assert (first[1], both[1], none[1]) == ("0", "0,1", None)
+
+    asyncio.run(main())
+
+
+def test_a_gpu_is_one_jobs_alone_also_where_warm_processes_had_none(tmp_path, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(agent_module, "find_gpus", lambda: [Gpu("0", "Card", 1 << 30)])
+    mark = str(tmp_path / "in-use")
+
+    def uses_it():
+        import time
+
+        with open(mark, "x"):
+            time.sleep(0.3)
+        os.unlink(mark)
+
+    async def main():
+        fleet = CoordinatorDouble()
+        async with Site(fleet) as site, Node(site.url, tmp_path / "n", slots=2):
+            warm = [fleet.submit(jobs.sleep, 0.3) for _ in range(2)]
+            for job in warm:
+                await fleet.result(job)
+            both = [fleet.submit(uses_it, gpus=1) for _ in range(2)]
+            for job in both:
+                await fleet.result(job)
 
     asyncio.run(main())
 

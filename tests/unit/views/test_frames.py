@@ -79,6 +79,8 @@ def test_job_error_is_its_sentence() -> None:
     ("error", "sentence"),
     [
         ("plain", "plain"),
+        ('{"message":"json text"}', "json text"),
+        ("{no json", "{no json"),
         ({"message": "m"}, "m"),
         ({"type": "signal"}, "signal"),
         (b"not json", "not json"),

@@ -10,7 +10,7 @@ import pytest
 
 from nexapod.errors import Gone
 from nexapod.views import live as module
-from nexapod.views.live import Live, live
+from nexapod.views.live import Live
 from nexapod.views.place import has_widgets
 from nexapod.views.refresh import Refresher
 from nexapod.views.reprs.markup import STYLE
@@ -60,7 +60,7 @@ def shown(model: Model, refresher: Refresher, monkeypatch: pytest.MonkeyPatch) -
     """A live display in what it takes for a kernel."""
     monkeypatch.setattr(module, "has_widgets", lambda: True)
     actions = {"cancel": model.cancel, "refuse": model.refuse, "crash": model.crash}
-    display = live(model.render, lambda: model.done, actions)
+    display = Live(model.render, lambda: model.done, actions)
     display.mimebundle()
     return display
 
@@ -75,7 +75,7 @@ def ask(display: Live, **request: Any) -> list[dict[str, Any]]:
 
 def test_without_a_kernel_there_is_only_html_and_text(model: Model) -> None:
     assert not has_widgets()
-    data, metadata = live(model.render, lambda: False).mimebundle()
+    data, metadata = Live(model.render, lambda: False).mimebundle()
     assert data == {"text/html": f"{STYLE}<p>one</p>", "text/plain": "one"}
     assert metadata == {}
 
@@ -185,7 +185,7 @@ def test_a_display_nobody_holds_is_forgotten(
     model: Model, refresher: Refresher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "has_widgets", lambda: True)
-    display: Live | None = live(model.render, lambda: False, {"cancel": model.cancel})
+    display: Live | None = Live(model.render, lambda: False, {"cancel": model.cancel})
     assert display is not None
     display.mimebundle()
     assert len(refresher) == 1

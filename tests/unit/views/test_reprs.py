@@ -11,7 +11,7 @@ import pytest
 from nexapod.views import reprs
 from nexapod.views.reprs.invitation import masked
 from nexapod.views.reprs.markup import STYLE
-from nexapod.views.reprs.node import DRAWN_SLOTS
+from nexapod.views.reprs.node import DRAWN_SLOTS, SHOWN_HELD
 from nexapod.views.summaries import (
     FleetSummary,
     FutureSummary,
@@ -47,7 +47,17 @@ CASES: dict[str, Case] = {
     "empty fleet": (
         reprs.fleet_html,
         reprs.fleet_text,
-        FleetSummary(name="villin", url="http://x", at=NOW, command=EVIL),
+        FleetSummary(name="villin", url="http://x", at=NOW),
+    ),
+    "stopped fleet": (
+        reprs.fleet_html,
+        reprs.fleet_text,
+        FleetSummary(name=EVIL, url=EVIL, at=NOW, status="stopped", hints=(EVIL,)),
+    ),
+    "unregistered node": (
+        reprs.node_html,
+        reprs.node_text,
+        NodeSummary(name=EVIL, status=EVIL),
     ),
     "node": (
         reprs.node_html,
@@ -67,8 +77,8 @@ CASES: dict[str, Case] = {
         reprs.future_html,
         reprs.future_text,
         FutureSummary(
-            job_id=EVIL, name=EVIL, status="failed", params=EVIL, node=EVIL, attempts=2, run_s=1.0,
-            result=EVIL, error=EVIL, traceback=EVIL, log=EVIL, why=(EVIL,),
+            job_id=EVIL, name=EVIL, status="failed", params=EVIL, node=EVIL, run_s=1.0,
+            result=EVIL, hint=EVIL, error=EVIL, traceback=EVIL, log=EVIL, why=(EVIL,),
         ),
     ),
     "odd future": (
@@ -206,6 +216,43 @@ def test_few_slots_are_drawn_one_by_one(slots: int) -> None:
     assert markup.count('class="nxp-open"') == slots - 1
 
 
+def test_a_node_shows_some_of_what_it_holds_and_counts_the_rest() -> None:
+    holding = tuple(JobLine(job_id=f"j{at}", status="assigned") for at in range(SHOWN_HELD + 3))
+    summary = NodeSummary(row=node_row(slots=64), at=NOW, holding=holding)
+    for drawn in (reprs.node_html(summary), reprs.node_text(summary)):
+        assert "and 3 more running jobs in fleet.jobs" in drawn
+        assert f"j{SHOWN_HELD}" not in drawn
+
+
+@pytest.mark.parametrize(
+    ("total", "is_partial", "said"),
+    [
+        (1, False, ""),
+        (1, True, "results in sweep.frame"),
+        (3, False, "and 2 more rows in sweep.frame"),
+        (3, True, "results in sweep.frame · and 2 more rows in sweep.frame"),
+    ],
+)
+def test_a_sweep_says_what_of_its_frame_is_not_shown(
+    total: int, is_partial: bool, said: str
+) -> None:
+    rows = (SweepRow("completed", (1, None)),)
+    summary = SweepSummary(
+        name="s", total=total, header=("x", "node"), rows=rows, is_partial=is_partial
+    )
+    for drawn in (reprs.sweep_html(summary), reprs.sweep_text(summary)):
+        assert said in drawn
+        assert ("sweep.frame" in drawn.replace("the sweep's frame", "")) == bool(said)
+
+
+def test_of_a_coordinator_that_told_nothing_nothing_is_claimed() -> None:
+    summary = FleetSummary(name="f", url="u", at=NOW, status="stopped")
+    for drawn in (reprs.fleet_html(summary), reprs.fleet_text(summary)):
+        assert "stopped" in drawn
+        for claim in ("no jobs yet", "No jobs yet", "no nodes yet", "No node has joined"):
+            assert claim not in drawn
+
+
 def test_mosaic_has_one_square_per_job() -> None:
     states = ("completed",) * 100 + ("pending",) * 50
     markup = reprs.sweep_html(SweepSummary(name="s", total=150, states=states))
@@ -226,17 +273,15 @@ def test_sweep_buttons_fit_its_state() -> None:
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        ("pending", "Waiting for 3 min 12 s, after 2 attempts"),
+        ("pending", "Waiting for 3 min 12 s"),
         ("assigned", "Running on gpu-1 for 4.0 s"),
         ("completed", "Completed on gpu-1 in 4.0 s"),
-        ("failed", "Failed on gpu-1 after 4.0 s, attempt 2"),
+        ("failed", "Failed on gpu-1 after 4.0 s"),
         ("cancelled", "Cancelled on gpu-1 after 4.0 s"),
     ],
 )
 def test_a_future_says_what_is_going_on(status: str, said: str) -> None:
-    summary = FutureSummary(
-        job_id="j", status=status, node="gpu-1", attempts=2, elapsed_s=192, run_s=4
-    )
+    summary = FutureSummary(job_id="j", status=status, node="gpu-1", elapsed_s=192, run_s=4)
     assert said in reprs.future_html(summary)
     assert said in reprs.future_text(summary)
 

@@ -85,6 +85,14 @@ def test_mixed_results() -> None:
     assert frame["result"].isna().tolist() == [True, False]
 
 
+def test_a_result_that_could_not_be_opened_adds_no_column() -> None:
+    columns = jobs(DONE, DONE) | {"error": [None, "the result cannot be opened: KeyError: 'x'"]}
+    frame: Any = sweep_frame([{"t": 1}, {"t": 2}], [{"e": 1.0}, None], columns)
+    assert list(frame.columns) == ["t", "e", *(column.name for column in SWEEP)]
+    assert frame["e"].isna().tolist() == [False, True]
+    assert frame["error"].iloc[1] == "the result cannot be opened: KeyError: 'x'"
+
+
 def test_arrays_stay_whole() -> None:
     frame: Any = sweep_frame(
         [{"t": 1}, {"t": 2}], [np.arange(3), np.arange(3) + 1], jobs(DONE, DONE)

@@ -64,6 +64,4 @@ def test_the_bar_is_always_as_wide(counts: dict[str, int]) -> None:
 
 
 def test_no_nodes() -> None:
-    text = show(FleetSummary(name="f", url="u", at=NOW, command="nexapod node u"))
-    assert "No node has joined yet." in text
-    assert "nexapod node u" in text
+    assert "No node has joined yet." in show(FleetSummary(name="f", url="u", at=NOW))

@@ -82,8 +82,18 @@ def test_bytes_that_are_no_frame_are_refused_before_anything_is_unpickled(frame:
             assert not opened
 
 
+def test_an_array_that_could_be_written_to_still_can() -> None:
+    writable, constant = np.arange(10.0), np.arange(10.0)
+    constant.flags.writeable = False
+    first, second = sealed.unseal(sealed.seal([writable, constant]))
+    first += 1
+    np.testing.assert_array_equal(first, writable + 1)
+    assert not second.flags.writeable
+
+
 def test_arrays_are_laid_beside_the_pickle_and_read_in_place() -> None:
     array = np.arange(1_000_000, dtype=np.float64)
+    array.flags.writeable = False
     frame = sealed.seal([array])
     assert len(frame) < array.nbytes + 2000
     [back] = sealed.unseal(frame)
@@ -148,7 +158,6 @@ def made(source: str, **scope: Any) -> Any:
 def test_the_same_function_has_the_same_fingerprint() -> None:
     source = "def f(x, y=2, *, z=3):\n    return x + y + z"
     assert sealed.fingerprint(made(source)) == sealed.fingerprint(made(source))
-    assert sealed.is_stable(made(source))
 
 
 @pytest.mark.parametrize(
