@@ -231,7 +231,7 @@ class Agent:
             self.chronicle.say(f"job {key[0]} is no longer this node's: ended")
 
     def _serve(self, fleet_id: str) -> None:
-        """This fleet has answered. Results of another fleet's jobs are not for it.
+        """Note which fleet has answered: results of another one's jobs are not for it.
 
         What runs for that other fleet is among the leases that the answer calls lost.
         """

@@ -150,11 +150,12 @@ class Reporter:
     async def _answered(
         self, spool: Spool, items: list[Spooled], statuses: list[m.ReportStatus]
     ) -> None:
-        if any(told.status == NotFound.code for told in statuses):
-            # Deleted, or never this coordinator's: another fleet may have taken the address over
-            # since the node registered. Registering tells, and then these lie aside.
-            if not await self._registration.renew("the coordinator does not know a job"):
-                return
+        # Deleted, or never this coordinator's: another fleet may have taken the address over since
+        # the node registered. Registering tells, and then these lie aside.
+        has_strangers = any(told.status == NotFound.code for told in statuses)
+        why = "the coordinator does not know a job"
+        if has_strangers and not await self._registration.renew(why):
+            return
         if spool is not self._shelf.spool:
             return
         done = []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import _thread
 import asyncio
 import concurrent.futures
 import hashlib
 import itertools
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -686,7 +687,7 @@ def test_an_interrupted_map_stops_waiting_and_cancels_nothing(
 ) -> None:
     found = fleet.map(calls.wait_and_add, [str(gate)] * 3, range(3))
     before = ask(fleet, "counts")[0]
-    timer = threading.Timer(0.5, _thread.interrupt_main)
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         list(found)

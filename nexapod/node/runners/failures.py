@@ -92,9 +92,12 @@ def _without_own(frames: TracebackType | None) -> TracebackType | None:
 
 
 def _exit(error: SystemExit) -> Failure:
-    is_number = isinstance(error.code, int)
-    code = int(error.code) & 0xFF if is_number else (0 if error.code is None else 1)
-    said = "" if is_number or error.code is None else f": {error.code}"
+    said = ""
+    if isinstance(error.code, int):
+        code = int(error.code) & 0xFF  # as a process's exit code would be
+    else:
+        code = 0 if error.code is None else 1
+        said = f": {error.code}" if code else ""
     return Failure(
         type="exit",
         message=_sendable(f"the job called sys.exit({code}){said}"[:4000]),

@@ -26,6 +26,12 @@ def sleep(seconds, value=None):
     return value
 
 
+def starts_and_sleeps(path, seconds, value):
+    Path(path).touch()
+    time.sleep(seconds)
+    return value
+
+
 def raises(text):
     print("about to raise")
     raise ValueError(text)
@@ -184,19 +190,19 @@ def counts_its_calls():
 def breaks_pickle():
     import pickle
 
-    pickle.loads = None  # type: ignore[assignment]
+    pickle.loads = None
     return os.getpid()
 
 
 def breaks_what_the_runner_uses():
     import builtins
 
-    time.monotonic_ns = os.pread = builtins.len = None  # type: ignore[assignment]
+    time.monotonic_ns = os.pread = builtins.len = None
     return os.getpid()
 
 
 def hides_a_module():
-    sys.modules["fractions"] = None  # type: ignore[assignment]
+    sys.modules["fractions"] = None
     return os.getpid()
 
 

@@ -105,11 +105,11 @@ def test_jobs_die_with_an_agent_that_is_killed(tmp_path):
 
 def test_a_result_survives_kill_9_of_the_agent_while_the_coordinator_is_away(tmp_path):
     fleet = CoordinatorDouble()
-    job = fleet.submit(jobs.sleep, 0.3, "kept")
+    job = fleet.submit(jobs.starts_and_sleeps, str(tmp_path / "started"), 0.3, "kept")
     with serving(fleet) as url:
         node = start_node(url, tmp_path)
         try:
-            wait_for(lambda: job in fleet.held)
+            wait_for((tmp_path / "started").exists)
             fleet.down = True
             wait_for(lambda: (tmp_path / "spool").stat().st_size)
         finally:
