@@ -26,6 +26,8 @@ from nexapod.coordinator.lock import is_locked
 from nexapod.coordinator.options import HostOptions
 
 _running: dict[tuple[int, Path], Fleet] = {}
+#: Detached coordinators that this process started: kept, so that those that end are reaped.
+_children: list[subprocess.Popen[bytes]] = []
 
 
 def launch(
@@ -164,8 +166,9 @@ def _spawn(options: HostOptions, files: FleetFiles) -> None:
     if not options.open:
         files.token(options.token)  # on file, so that it is in no process's arguments
     environment = {k: v for k, v in os.environ.items() if k != "NEXAPOD_TOKEN"}
+    _children[:] = [child for child in _children if child.poll() is None]
     with files.beside(".log").open("ab") as log:
-        subprocess.Popen(
+        child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -173,6 +176,7 @@ def _spawn(options: HostOptions, files: FleetFiles) -> None:
             env=environment,
             start_new_session=True,
         )
+    _children.append(child)
 
 
 def _wait_until_up(files: FleetFiles, timeout_s: float = 30.0) -> RunFile:

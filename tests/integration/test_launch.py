@@ -519,3 +519,71 @@ def test_a_fleet_on_a_port_beyond_is_refused_before_anything_is_made(tmp_path: P
         package.launch("fleet", port=70_000, database=tmp_path / "never" / "x.db")
     assert not (tmp_path / "never").exists()
     assert is_refused(free_port())
+
+
+# ── detached and local nodes, as a hostile user tries them ───────────────────────────────────────
+
+
+def test_a_detached_launch_leaves_another_kernels_coordinator_alone(database: Path):
+    with Script(LAUNCHES, str(database), "0") as script:
+        url = script.line()
+        with pytest.raises(errors.AlreadyRunning, match=str(script.process.pid)) as refused:
+            package.launch("fleet", database=database, port=0, detached=True)
+        assert url in str(refused.value)
+        assert script.finish()[2] == 0
+
+
+def test_a_dead_detached_coordinator_is_started_again_by_launch(database: Path):
+    fleet = package.launch("fleet", database=database, port=0, detached=True)
+    try:
+        before = fleet.submit_data(1)
+        fleet.flush()
+        pid = int(database.with_suffix(".lock").read_text())
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda: is_gone(pid), "the coordinator dies")
+        fleet = package.launch("fleet", database=database, port=0, detached=True)
+        assert fleet.future(before.job_id).status == "pending"
+        assert len(fleet.jobs) == 1
+    finally:
+        fleet.stop()
+
+
+def is_gone(pid: int) -> bool:
+    """Whether it ended; who should have reaped it may be gone too."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+DIES = """
+import os, signal, sys, nexapod
+fleet = nexapod.launch("fleet", port=int(sys.argv[2]), database=sys.argv[1], local_nodes=1)
+fleet.submit(abs, -1).result()
+print(fleet.local_nodes[0].pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def left_behind(database: Path, port: int) -> int:
+    """The pid of a local node whose kernel was killed."""
+    return int(run_python(DIES, str(database), str(port)).stdout)
+
+
+def test_a_node_left_behind_works_on_and_ends_with_the_fleet(database: Path):
+    port = free_port()
+    pid = left_behind(database, port)
+    with launched(database, port=port) as fleet:
+        assert [node.pid for node in fleet.local_nodes] == [pid]
+        assert fleet.submit(abs, -2).result(DEADLINE_S) == 2
+        fleet.start_nodes(1, slots=2)
+        eventually(lambda: sorted(fleet.nodes["slots"]) == [1, 2], "both nodes are there")
+    eventually(lambda: is_gone(pid), "the node ends")
+
+
+def test_a_node_left_behind_that_dials_another_port_is_replaced(database: Path):
+    pid = left_behind(database, free_port())
+    with launched(database, port=free_port()) as fleet:
+        assert is_gone(pid)
+        assert [node.name for node in fleet.local_nodes] == ["local-1"]
+        assert fleet.submit(abs, -2).result(DEADLINE_S) == 2

@@ -223,6 +223,21 @@ def test_a_poll_that_waits_in_vain_gets_an_empty_grant(tmp_path: Path) -> None:
     serve(tmp_path, story)
 
 
+def test_a_woken_poll_whose_commit_fails_is_refused(tmp_path: Path) -> None:
+    async def story(service: Service, store: TestedStore) -> None:
+        await service.execute(registration())
+        poll = asyncio.create_task(service.acquire(acquisition(), 60.0))
+        await turns()
+        store.fail_with = errors.StorageFull("full")
+        with pytest.raises(errors.StorageFull):
+            await service.execute(submission("j"))
+        with pytest.raises((errors.StorageFull, errors.Unavailable)):
+            await poll
+        assert store.load().jobs == []
+
+    serve(tmp_path, story)
+
+
 def test_a_woken_poll_is_answered_after_its_commit(tmp_path: Path) -> None:
     async def story(service: Service, store: TestedStore) -> None:
         await service.execute(registration())
