@@ -1,7 +1,7 @@
 """Futures: real `concurrent.futures.Future` objects for jobs that run anywhere.
 
 A result is bytes until somebody asks for it: it is fetched and unpickled in ``result()``, in the
-thread that asks, and nowhere else.
+thread that asks. (A display shows small results that are here already; it fetches none.)
 """
 
 from __future__ import annotations
