@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,10 +23,12 @@ from nexapod.client.local_nodes import LocalNodes
 from nexapod.client.remote import Remote
 from nexapod.coordinator.files import FleetFiles, RunFile
 from nexapod.coordinator.host import Host
-from nexapod.coordinator.lock import is_locked
+from nexapod.coordinator.lock import holder_of, is_locked
 from nexapod.coordinator.options import HostOptions
 
 _running: dict[tuple[int, Path], Fleet] = {}
+#: How often a detached coordinator is started before it is given up.
+STARTS = 3
 #: Detached coordinators that this process started: kept, so that those that end are reaped.
 _children: list[subprocess.Popen[bytes]] = []
 
@@ -106,8 +109,13 @@ def _is_running(fleet: Fleet, files: FleetFiles) -> bool:
     if isinstance(transport, InProcess):
         return transport.host.is_running
     run = files.read_run()
-    here = run is not None and run.url == transport.url and is_locked(files.lock)
-    return here and not transport.loop.is_closed()
+    return (
+        run is not None
+        and run.url == transport.url
+        and not transport.loop.is_closed()
+        and is_locked(files.lock)
+        and _answers(run.url)
+    )
 
 
 def _in_process(options: HostOptions, files: FleetFiles) -> Fleet:
@@ -136,9 +144,7 @@ def _detached(options: HostOptions, files: FleetFiles) -> Fleet:
     AlreadyRunning
         When it runs inside a kernel: that is not ours to share, or to stop.
     """
-    if not is_locked(files.lock):
-        _spawn(options, files)
-    run = _wait_until_up(files)
+    run = _bring_up(options, files)
     if run.in_kernel:
         raise errors.AlreadyRunning(
             f"this fleet already runs inside process {run.pid}; use "
@@ -153,11 +159,12 @@ def _detached(options: HostOptions, files: FleetFiles) -> Fleet:
         with contextlib.suppress(psutil.Error):  # psutil knows a later process with the same pid
             process.terminate()
             process.wait(30)
+        _reap()
 
     return Fleet(options.name, connection, local, stop)
 
 
-def _spawn(options: HostOptions, files: FleetFiles) -> None:
+def _spawn(options: HostOptions, files: FleetFiles) -> subprocess.Popen[bytes]:
     command = [
         sys.executable, "-m", "nexapod", "serve", "--name", options.name, "--host", options.host,
         "--port", str(options.port), "--database", str(files.database),
@@ -166,7 +173,7 @@ def _spawn(options: HostOptions, files: FleetFiles) -> None:
     if not options.open:
         files.token(options.token)  # on file, so that it is in no process's arguments
     environment = {k: v for k, v in os.environ.items() if k != "NEXAPOD_TOKEN"}
-    _children[:] = [child for child in _children if child.poll() is None]
+    _reap()
     with files.beside(".log").open("ab") as log:
         child = subprocess.Popen(
             command,
@@ -177,16 +184,23 @@ def _spawn(options: HostOptions, files: FleetFiles) -> None:
             start_new_session=True,
         )
     _children.append(child)
+    return child
 
 
-def _wait_until_up(files: FleetFiles, timeout_s: float = 30.0) -> RunFile:
+def _bring_up(options: HostOptions, files: FleetFiles, timeout_s: float = 30.0) -> RunFile:
+    """Where the coordinator runs; starts one when none does."""
     give_up_s = time.monotonic() + timeout_s
+    child: subprocess.Popen[bytes] | None = None
+    starts = 0
     while time.monotonic() < give_up_s:
         run = files.read_run()
-        if run is not None and is_locked(files.lock) and psutil.pid_exists(run.pid):
-            with contextlib.suppress(errors.NexapodError):
-                _probe(run.url)
+        if is_locked(files.lock):
+            # A process that is just dying may hold the lock a moment longer than it answers.
+            if run is not None and run.pid == holder_of(files.lock) and _answers(run.url):
                 return run
+        elif (child is None or child.poll() is not None) and starts < STARTS:
+            child = _spawn(options, files)
+            starts += 1
         time.sleep(0.05)
     raise errors.Unreachable(
         f"the detached coordinator did not come up within {timeout_s:g} s; "
@@ -194,15 +208,18 @@ def _wait_until_up(files: FleetFiles, timeout_s: float = 30.0) -> RunFile:
     )
 
 
-def _probe(url: str) -> None:
-    import urllib.error
-    import urllib.request
+def _reap() -> None:
+    _children[:] = [child for child in _children if child.poll() is None]
 
+
+def _answers(url: str) -> bool:
+    """Whether a coordinator answers there."""
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=5) as response:
             response.read()
-    except (urllib.error.URLError, OSError) as error:
-        raise errors.Unreachable(str(error)) from None
+    except OSError:
+        return False
+    return True
 
 
 def connect(url: str, token: str | None = None) -> Fleet:

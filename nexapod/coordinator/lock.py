@@ -66,6 +66,12 @@ def _lock_patiently(handle: int) -> None:
             time.sleep(0.02)
 
 
+def holder_of(path: Path) -> int | None:
+    """The process that took the lock last."""
+    text = path.read_text().strip() if path.exists() else ""
+    return int(text) if text.isdigit() else None
+
+
 def is_locked(path: Path) -> bool:
     """Whether some process holds the lock."""
     if fcntl is None or not path.exists():
