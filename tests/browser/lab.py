@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -65,6 +66,10 @@ def jupyter(folder: Path) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(30)
+        # The kernel went without a word, and its nodes would wait a while for it to come back.
+        for pidfile in folder.rglob("*.nodes/*.pid"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(json.loads(pidfile.read_text())["pid"], signal.SIGKILL)
 
 
 def _answers(url: str) -> bool:

@@ -15,9 +15,8 @@ pytestmark = [
 ]
 
 CELLS = [
-    "import time, tempfile, nexapod\n"
-    "home = tempfile.mkdtemp()\n"
-    "fleet = nexapod.launch('seen', local_nodes=1, port=0, database=home + '/seen.db')",
+    "import time, nexapod\n"
+    "fleet = nexapod.launch('seen', local_nodes=1, port=0, database='seen.db')",
     "fleet",
     "def nap(pause_s): time.sleep(pause_s)\nsweep = fleet.sweep(nap, pause_s=[0.5] * 12)\nsweep",
     "time.sleep(60)",
