@@ -19,8 +19,8 @@ class Ready:
     """A whole answer, written to the connection in one piece.
 
     It stands in for `aiohttp.web.Response`, whose general ways (header maps, chunking,
-    compression, cookies) cost a fifth of a short request here, and none of which these answers
-    use. aiohttp asks for no more than this of a response.
+    compression, cookies) weigh on a short request, and none of which these answers use. aiohttp
+    asks for no more than this of a response.
     """
 
     __slots__ = ("_body", "_closes", "_head", "keep_alive", "status")

@@ -91,19 +91,7 @@ class Fleet(Shown):
         TypeError
             When the function or an argument cannot be pickled.
         """
-        return self._call(ship(self._link, fn), args, kwargs)
-
-    def _call(
-        self,
-        function: Shipped,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        *,
-        params: dict[str, Any] | None = None,
-        key: str | None = None,
-        sweep: str | None = None,
-    ) -> JobFuture:
-        return self._send(self._sealed(function, args, kwargs, key=key, sweep=sweep), params)
+        return self._send(self._sealed(ship(self._link, fn), args, kwargs))
 
     def _sealed(
         self,
@@ -133,7 +121,7 @@ class Fleet(Shown):
         self._link.send(NewJob(job_id=job_id, **fields), future)
         if fields["key"] is not None:
             self._link.flush()
-            if future._raised is not None:  # refused, say because the key names another call
+            if future._raised is not None:  # refused: the key names another call, say
                 raise future._raised
         return future
 
@@ -251,14 +239,12 @@ class Fleet(Shown):
         """
         if not is_id(job_id):
             raise errors.NotFound("that is no job id")
-        columns = self._link.ask(
-            self._link.transport.changes([job_id])
-        )  # a look first: a typing error is said at once
-        if not columns:
+        found = self._link.ask(self._link.transport.changes([job_id]))
+        if not found:
             raise errors.NotFound(f"this fleet has no job {job_id}")
         future = JobFuture(self._link, job_id)
-        future._on = columns[0].node_id
-        self._link.adopt([future])
+        future._on = found[0].node_id
+        self._link.adopt([future], [found[0].state])
         return future
 
     def wait(

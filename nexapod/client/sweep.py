@@ -283,6 +283,7 @@ def wait_for(
     open_ = {future for future in futures if not future.done()}
     if not open_:
         return
+    connection.check_may_wait()
     with _bar(len(futures), label, progress) as bar:
         try:
             while open_:

@@ -110,7 +110,7 @@ class FleetFiles:
         elif not (
             wanted.isascii() and wanted.isprintable() and wanted.strip() == wanted and wanted
         ):
-            raise errors.Invalid("a token is printable ASCII without spaces")
+            raise errors.Invalid("a token is printable ASCII without spaces around it")
         _write_private(path, wanted + "\n")
         return wanted
 

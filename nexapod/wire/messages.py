@@ -18,10 +18,7 @@ Id = Annotated[str, Meta(pattern=ID_PATTERN, description="1 to 128 letters, digi
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?![\s\S])")]
 Label = Annotated[str, Meta(max_length=200)]
 Tag = Annotated[str, Meta(min_length=1, max_length=100)]
-Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 Epoch = Annotated[int, Meta(ge=0, le=2**53)]
-Seconds = Annotated[float, Meta(ge=0, le=10 * 365 * 86_400)]
-LeaseSeconds = Annotated[float, Meta(ge=10, le=86_400)]
 WaitSeconds = Annotated[float, Meta(ge=0, le=60)]
 Bytes = Annotated[int, Meta(ge=0, le=2**53)]
 

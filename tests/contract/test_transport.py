@@ -757,3 +757,22 @@ def test_a_result_can_be_changed_in_place(fleet: Fleet) -> None:
     back = fleet.submit(calls.same, np.zeros(1000)).result(SOON_S)
     back += 1
     assert back.sum() == 1000
+
+
+def test_a_callback_that_waits_for_a_sweep_is_refused_too(fleet: Fleet, gate: Path) -> None:
+    said: list[BaseException] = []
+    waiting = fleet.sweep(calls.wait_for, path=[str(gate)])
+
+    def callback(_: Any) -> None:
+        try:
+            waiting.wait(progress=False)
+        except BaseException as error:
+            said.append(error)
+
+    first = fleet.submit(calls.add, 1)
+    first.add_done_callback(callback)
+    assert first.result(SOON_S) == 2
+    assert fleet.submit(calls.add, 2).result(SOON_S) == 3
+    gate.touch()
+    assert waiting.results(SOON_S) == [str(gate)]
+    assert [type(error) for error in said] == [errors.Invalid]
