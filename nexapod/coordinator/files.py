@@ -125,6 +125,11 @@ class FleetFiles:
         except (FileNotFoundError, msgspec.DecodeError):
             return None
 
+    def url_of(self, pid: int) -> str | None:
+        """Where the coordinator that runs in this process listens, if it said so."""
+        run = self.read_run()
+        return run.url if run is not None and run.pid == pid else None
+
 
 def _write_private(path: Path, text: str) -> None:
     """Replace the file at once; nobody but its owner ever can read it."""

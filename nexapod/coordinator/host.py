@@ -68,10 +68,7 @@ class Host:
         self.files = FleetFiles(options.name, options.database)
         self.pid = os.getpid()
         self.notes: list[str] = []
-        try:
-            self._lock = DatabaseLock(self.files.lock, self.files.database)
-        except errors.AlreadyRunning as error:
-            raise errors.AlreadyRunning(_where(error, self.files), **error.details) from None
+        self._lock = DatabaseLock(self.files.lock, self.files.database, self.files.url_of)
         try:
             self.token = None if options.open else self.files.token(options.token)
             self._socket = self._bind()
@@ -220,14 +217,6 @@ class Host:
         for handle in handles:
             with contextlib.suppress(OSError):
                 os.close(handle)
-
-
-def _where(error: errors.AlreadyRunning, files: FleetFiles) -> str:
-    """The refusal, with the address to connect to where that is known."""
-    run = files.read_run()
-    if run is None or run.pid != error.details.get("pid"):
-        return error.message
-    return error.message.replace("nexapod.connect(url)", f'nexapod.connect("{run.url}", token)')
 
 
 class _PortBusy(Exception):

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,24 @@ fcntl: Any = importlib.import_module("fcntl") if os.name == "posix" else None
 class DatabaseLock:
     """Held from construction until `release`, or until the process is gone, however it goes.
 
+    Parameters
+    ----------
+    path
+        The lock file.
+    database
+        What it guards, for the refusal.
+    url_of
+        Where the coordinator of a process listens, for the refusal.
+
     Raises
     ------
     AlreadyRunning
         When another process holds it; names that process.
     """
 
-    def __init__(self, path: Path, database: Path) -> None:
+    def __init__(
+        self, path: Path, database: Path, url_of: Callable[[int], str | None] | None = None
+    ) -> None:
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -36,12 +48,14 @@ class DatabaseLock:
             try:
                 _lock_patiently(handle)
             except OSError:
-                holder = os.read(self._handle, 100).decode(errors="replace").strip()
                 self.release()
+                pid = holder_of(path)
+                url = url_of(pid) if url_of is not None and pid is not None else None
+                address = "url" if url is None else f'"{url}", token'
                 raise errors.AlreadyRunning(
-                    f"the coordinator of {database} already runs in process {holder or 'unknown'}; "
-                    "use nexapod.connect(url) to reach it, or stop that process first",
-                    pid=int(holder) if holder.isdigit() else None,
+                    f"the coordinator of {database} already runs in process {pid or 'unknown'}; "
+                    f"use nexapod.connect({address}) to reach it, or stop that process first",
+                    pid=pid,
                 ) from None
         os.ftruncate(self._handle, 0)
         os.pwrite(self._handle, f"{os.getpid()}\n".encode(), 0)
