@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+TIER   ?= full
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -21,8 +22,9 @@ lab: $(VENV)/.stamp-demo ## open the quickstart in JupyterLab
 test: $(VENV)/.stamp-dev browser ## run every test, and every notebook
 	@$(BIN)/python -m pytest
 
-torture: $(VENV)/.stamp-dev ## run the long tests: kill -9, load, faults
-	@$(BIN)/python -m pytest -m torture --timeout=1800 tests
+torture: $(VENV)/.stamp-dev browser ## prove the promises at full size (TIER=nightly: larger), half an hour
+	@$(BIN)/python -m pytest tests/torture --tier=$(TIER) $(if $(SEED),--seed=$(SEED)) \
+	  --timeout=3600 --page=docs/reliability.md
 
 bench: $(VENV)/.stamp-dev ## measure nexapod beside its peers
 	@$(BIN)/python -m benchmarks

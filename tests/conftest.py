@@ -59,6 +59,13 @@ class NoSilentSkips:
 _HOME = pytest.StashKey[str]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("torture", "the proof in tests/torture")
+    group.addoption("--tier", choices=("commit", "full", "nightly"), default="commit")
+    group.addoption("--seed", type=int, help="replay a run")
+    group.addoption("--page", help="write the table of a whole run here")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if os.environ.get("CI", "").lower() in {"1", "true", "yes"}:
         config.pluginmanager.register(NoSilentSkips(), "no-silent-skips")
@@ -88,7 +95,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(config.stash.get(_HOME, ""), ignore_errors=True)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items[:] = [item for item in items if not item.get_closest_marker("torture")]
     for item in items:
         # A cell of the demo waits for a whole sweep.
         if item.path.suffix == ".ipynb":

@@ -65,7 +65,7 @@ class Job:
         self.submission = submission
         self.after = after
         self.waits_on: set[str] | None = None
-        self.epoch = 0
+        self.epoch = spec.first_epoch
         self.failures = 0
         self.lost_on: tuple[str, ...] = ()
         # The node whose lease on it ran out last, while nobody had it since: it may save its work.
@@ -140,6 +140,7 @@ class Board:
         self.recent_keys: dict[str, ClosedJob] = {}
         self.counts: Counter[JobState] = Counter()
         self.next_seq = 1
+        self.first_epoch = 0
 
     # ── loading ──────────────────────────────────────────────────────────────────────────────────
 
@@ -159,6 +160,7 @@ class Board:
             node.left = record.id in snapshot.draining
         self.counts.update(snapshot.counts)
         self.next_seq = snapshot.next_seq
+        self.first_epoch = snapshot.first_epoch
         loaded = snapshot.jobs
         for stored in loaded:
             job = Job(stored.spec, stored.submission, stored.after)
@@ -266,6 +268,7 @@ class Board:
             event.digest,
             job.submission,
             job.spec.key,
+            job.spec.owner,
         )
         self.recent[event.job_id] = closed
         if job.spec.key is not None:

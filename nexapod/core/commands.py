@@ -25,6 +25,7 @@ class Order(msgspec.Struct, frozen=True):
     """One job to be submitted. `submission` is a digest of everything in it, for repeats.
 
     `payload` or `blob` is what the node gets, `params` JSON for people; the board reads neither.
+    `deadline_s`: how long after its submission the job may still end well.
     """
 
     id: str
@@ -41,6 +42,8 @@ class Order(msgspec.Struct, frozen=True):
     key: str | None = None
     after: tuple[str, ...] = ()
     retry_of: str | None = None
+    owner: str = ""
+    deadline_s: float | None = None
 
 
 class Command(msgspec.Struct, frozen=True):

@@ -106,7 +106,8 @@ def _submit(board: Board, command: c.Submit, now: Instant) -> Decision:
         waits_on, broken = _needs(board, order, command.closed, fresh, doomed)
         spec = JobSpec(
             seq, order.id, order.demand, now.at, order.name, order.sweep, order.priority,
-            order.retries, order.timeout_s, order.key, order.retry_of,
+            order.retries, order.timeout_s, order.key, order.retry_of, order.owner,
+            None if order.deadline_s is None else now.at + order.deadline_s, board.first_epoch,
         )  # fmt: skip
         seq += 1
         fresh[order.id] = order

@@ -59,6 +59,8 @@ class JobSpec(msgspec.Struct, frozen=True, gc=False):
     """What was submitted, less the payload (which lives in the store).
 
     `seq` is the place in the queue: it rises by one with each accepted job and never changes.
+    `owner` is the id of the credential that submitted it, empty for the fleet's own;
+    `first_epoch` the epoch it begins at (0, but more in a database that was restored).
     """
 
     seq: int
@@ -72,6 +74,9 @@ class JobSpec(msgspec.Struct, frozen=True, gc=False):
     timeout_s: float | None = None
     key: str | None = None
     retry_of: str | None = None
+    owner: str = ""
+    deadline_at: float | None = None
+    first_epoch: int = 0
 
 
 class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -106,12 +111,15 @@ class Value(msgspec.Struct, frozen=True, omit_defaults=True):
     """A result or an input as bytes the coordinator never opens.
 
     Either `data` holds the bytes, or `blob` names the blob (its sha256, hex) that does.
+    `trusted`: the coordinator's word, never the sender's, that it came from a node whose
+    credential is trusted. Nobody opens a pickle without it.
     """
 
     format: Literal["json", "pickle"] = "json"
     size: Whole = 0
     data: bytes | None = None
     blob: str | None = None
+    trusted: bool = False
 
 
 class Capacity(msgspec.Struct, frozen=True):
@@ -132,7 +140,10 @@ class Capacity(msgspec.Struct, frozen=True):
 
 
 class NodeRecord(msgspec.Struct, frozen=True):
-    """A registered node. `profile` is the JSON it sent, byte for byte."""
+    """A registered node. `profile` is the JSON it sent, byte for byte.
+
+    `credential` is the id of the one it is bound to, empty while it is bound to none.
+    """
 
     id: str
     profile: bytes
@@ -140,6 +151,7 @@ class NodeRecord(msgspec.Struct, frozen=True):
     boot_id: str | None
     registered_at: float
     address: str = ""
+    credential: str = ""
 
 
 class ClosedJob(msgspec.Struct, frozen=True, gc=False):
@@ -155,6 +167,7 @@ class ClosedJob(msgspec.Struct, frozen=True, gc=False):
     digest: bytes = b""
     submission: bytes = b""
     key: str | None = None
+    owner: str = ""
 
 
 class LeasedJob(msgspec.Struct, frozen=True, gc=False):
@@ -202,6 +215,8 @@ class Snapshot(msgspec.Struct, frozen=True):
         Node id to (completed, failed or lost) attempts.
     fleet_id
         The database's own id.
+    first_epoch
+        The epoch that new jobs begin at; each restore of a backup raises it.
     """
 
     jobs: list[OpenJob]
@@ -211,6 +226,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     tallies: dict[str, tuple[int, int]]
     next_seq: int
     fleet_id: str = ""
+    first_epoch: int = 0
 
 
 class NodeView(msgspec.Struct, frozen=True):

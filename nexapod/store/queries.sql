@@ -4,8 +4,8 @@
 
 -- name: insert_jobs
 INSERT INTO jobs (seq, id, state, kind, name, sweep, params, demand, priority, retries, timeout_s,
-                  key, after, retry_of, submission, created_at)
-VALUES (?,?,'pending',?,?,?,?,?,?,?,?,?,?,?,?,?);
+                  key, after, retry_of, submission, created_at, owner, deadline_at, epoch)
+VALUES (?,?,'pending',?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?);
 
 -- name: insert_payloads
 INSERT INTO payloads (seq, data, blob) VALUES (?,?,?);
@@ -38,12 +38,14 @@ FROM (VALUES (?,?,?,?,?,?,?)) AS v
 WHERE jobs.seq = v.column1;
 
 -- name: insert_results
-INSERT INTO results (seq, format, size, data, blob, digest) VALUES (?,?,?,?,?,?);
+INSERT INTO results (seq, format, size, data, blob, digest, trusted) VALUES (?,?,?,?,?,?,?);
 
 -- name: upsert_nodes
-INSERT INTO nodes (id, profile, capacity, boot_id, registered_at, address) VALUES (?,?,?,?,?,?)
+INSERT INTO nodes (id, profile, capacity, boot_id, registered_at, address, credential)
+VALUES (?,?,?,?,?,?,?)
 ON CONFLICT (id) DO UPDATE SET profile = excluded.profile, capacity = excluded.capacity,
-  boot_id = excluded.boot_id, address = excluded.address, drains = 0;
+  boot_id = excluded.boot_id, address = excluded.address, credential = excluded.credential,
+  drains = 0;
 
 -- name: drain_nodes
 UPDATE nodes SET drains = 1 FROM (VALUES (?)) AS v WHERE nodes.id = v.column1;
@@ -51,17 +53,20 @@ UPDATE nodes SET drains = 1 FROM (VALUES (?)) AS v WHERE nodes.id = v.column1;
 -- name: fleet_id
 SELECT value FROM meta WHERE name = 'fleet_id';
 
+-- name: first_epoch
+SELECT cast(value AS INTEGER) FROM meta WHERE name = 'first_epoch';
+
 -- name: open_jobs
 SELECT j.seq, j.id, j.state, j.node, j.epoch, j.failures, j.lost_on, j.not_before, j.name, j.sweep,
        j.demand, j.priority, j.retries, j.timeout_s, j.key, j.after, j.retry_of, j.submission,
        j.created_at, a.request_id, a.lease_s,
-       CASE a.end WHEN 'lost' THEN a.node END
+       CASE a.end WHEN 'lost' THEN a.node END, j.owner, j.deadline_at
 FROM jobs AS j INDEXED BY open_jobs
 LEFT JOIN attempts AS a ON a.seq = j.seq AND a.epoch = j.epoch
 WHERE j.state IN ('pending','assigned') ORDER BY j.seq;
 
 -- name: nodes
-SELECT id, profile, capacity, boot_id, registered_at, address, drains FROM nodes
+SELECT id, profile, capacity, boot_id, registered_at, address, drains, credential FROM nodes
 ORDER BY registered_at;
 
 -- name: add_tallies
@@ -78,21 +83,22 @@ SELECT coalesce(max(seq), 0) + 1 FROM jobs;
 SELECT data, blob FROM payloads WHERE seq = ?;
 
 -- name: closed
-SELECT j.id, j.state, j.epoch, j.node, coalesce(r.digest, x''), j.submission
+SELECT j.id, j.state, j.epoch, j.node, coalesce(r.digest, x''), j.submission, j.key, j.owner
 FROM jobs AS j LEFT JOIN results AS r ON r.seq = j.seq
 WHERE j.id = ? AND j.state IN ('completed','failed','cancelled');
 
 -- name: closed_key
-SELECT j.id, j.state, j.epoch, j.node, coalesce(r.digest, x''), j.submission
+SELECT j.id, j.state, j.epoch, j.node, coalesce(r.digest, x''), j.submission, j.key, j.owner
 FROM jobs AS j LEFT JOIN results AS r ON r.seq = j.seq
 WHERE j.key = ? AND j.state IN ('completed','failed','cancelled');
 
 -- name: value
-SELECT r.format, r.size, r.data, r.blob FROM jobs AS j JOIN results AS r ON r.seq = j.seq
+SELECT r.format, r.size, r.data, r.blob, r.trusted <> 0 FROM jobs AS j JOIN results AS r ON r.seq = j.seq
 WHERE j.id = ?;
 
 -- name: value_size
-SELECT r.format, r.size, r.blob, CASE r.format WHEN 'json' THEN length(r.data) ELSE 0 END
+SELECT r.format, r.size, r.blob, CASE r.format WHEN 'json' THEN length(r.data) ELSE 0 END,
+       r.trusted <> 0
 FROM jobs AS j JOIN results AS r ON r.seq = j.seq WHERE j.id = ?;
 
 -- name: failure
@@ -110,5 +116,31 @@ SELECT id, state, node FROM jobs WHERE id IN (SELECT value FROM json_each(?));
 
 -- name: order
 SELECT j.demand, j.submission, p.data, p.blob, j.params, j.name, j.sweep, j.priority, j.retries,
-       j.timeout_s, j.after
+       j.timeout_s, j.after, j.owner, j.deadline_at - j.created_at
 FROM jobs AS j JOIN payloads AS p ON p.seq = j.seq WHERE j.id = ?;
+
+-- name: add_token
+INSERT INTO tokens (id, hash, scopes, label, trusted, created_at, expires_at)
+VALUES (?,?,?,?,?,?,?);
+
+-- name: revoke_token
+UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL;
+
+-- name: tokens
+SELECT id, hash, scopes, label, trusted, created_at, expires_at, revoked_at FROM tokens
+ORDER BY created_at, id;
+
+-- name: insert_audit
+INSERT INTO audit (at, actor, address, action, subject, detail) VALUES (?,?,?,?,?,?);
+
+-- name: audit
+SELECT seq, at, actor, address, action, subject, detail FROM audit
+WHERE seq > ? ORDER BY seq LIMIT ?;
+
+-- name: job_owners
+SELECT id, owner FROM jobs WHERE id IN (SELECT value FROM json_each(?));
+
+-- name: owns_blob
+SELECT 1 FROM jobs AS j WHERE j.owner = ?2 AND j.seq IN (
+  SELECT seq FROM payloads WHERE blob = ?1 UNION ALL SELECT seq FROM results WHERE blob = ?1
+) LIMIT 1;

@@ -59,6 +59,9 @@ class Rows:
                 spec.retry_of,
                 order.submission,
                 spec.created_at,
+                spec.owner,
+                spec.deadline_at,
+                spec.first_epoch,
             )
         )
         self.payloads.append((spec.seq, order.payload, order.blob))
@@ -117,13 +120,15 @@ class Rows:
         self.tallies[f"state:{event.state}"] += 1
         if event.value is not None:
             v = event.value
-            self.results.append((event.seq, v.format, v.size, v.data, v.blob, event.digest))
+            self.results.append(
+                (event.seq, v.format, v.size, v.data, v.blob, event.digest, int(v.trusted))
+            )
 
     def _register(self, event: e.NodeRegistered) -> None:
         r = event.record
         self.nodes[r.id] = (
             r.id, r.profile.decode(), _encode(r.capacity).decode(), r.boot_id, r.registered_at,
-            r.address,
+            r.address, r.credential,
         )  # fmt: skip
 
         self.drains.pop(r.id, None)

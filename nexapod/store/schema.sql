@@ -1,4 +1,4 @@
--- Schema version 1. Every table is STRICT; CHECKs and keys are a second barrier behind the core.
+-- Schema version 2. Every table is STRICT; CHECKs and keys are a second barrier behind the core.
 
 CREATE TABLE meta (
   name TEXT PRIMARY KEY,
@@ -31,7 +31,9 @@ CREATE TABLE jobs (
   after       TEXT NOT NULL,
   retry_of    TEXT,
   submission  BLOB NOT NULL,
-  created_at  REAL NOT NULL
+  created_at  REAL NOT NULL,
+  owner       TEXT NOT NULL DEFAULT '',
+  deadline_at REAL
 ) STRICT;
 
 -- A restart reads only open jobs, however many are finished.
@@ -53,8 +55,12 @@ CREATE TABLE results (
   size   INTEGER NOT NULL,
   data   BLOB,
   blob   TEXT,
-  digest BLOB NOT NULL
+  digest BLOB NOT NULL,
+  trusted INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+
+CREATE INDEX payload_blobs ON payloads (blob) WHERE blob IS NOT NULL;
+CREATE INDEX result_blobs ON results (blob) WHERE blob IS NOT NULL;
 
 -- At most one attempt per job and epoch.
 CREATE TABLE attempts (
@@ -80,7 +86,8 @@ CREATE TABLE nodes (
   boot_id       TEXT,
   registered_at REAL NOT NULL,
   address       TEXT NOT NULL,
-  drains        INTEGER NOT NULL DEFAULT 0
+  drains        INTEGER NOT NULL DEFAULT 0,
+  credential    TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 
 -- Jobs per final state and attempts per node and end, so that a restart counts no rows.
@@ -88,3 +95,26 @@ CREATE TABLE tallies (
   name  TEXT PRIMARY KEY,
   count INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Who may come in. Only the sha256 of a secret is here: 256 random bits need no salt.
+CREATE TABLE tokens (
+  id         TEXT PRIMARY KEY,
+  hash       BLOB NOT NULL UNIQUE,
+  scopes     TEXT NOT NULL,
+  label      TEXT NOT NULL,
+  trusted    INTEGER NOT NULL DEFAULT 1,
+  created_at REAL NOT NULL,
+  expires_at REAL,
+  revoked_at REAL
+) STRICT, WITHOUT ROWID;
+
+-- Who did what, oldest first. Nothing but time removes a row.
+CREATE TABLE audit (
+  seq     INTEGER PRIMARY KEY,
+  at      REAL NOT NULL,
+  actor   TEXT NOT NULL,
+  address TEXT NOT NULL,
+  action  TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  detail  TEXT NOT NULL
+) STRICT;

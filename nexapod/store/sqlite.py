@@ -34,7 +34,7 @@ from nexapod.ids import new_boot_id
 from nexapod.store.base import JobFilter, Payload
 from nexapod.store.rows import Rows
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 #: Rows per statement: few enough to stay far below SQLite's limit on variables.
 CHUNK = 256
 
@@ -142,8 +142,24 @@ class SqliteStore:
             schema = (Path(__file__).parent / "schema.sql").read_text()
             self._db.executescript(
                 f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {SCHEMA_VERSION}; "
-                f"INSERT INTO meta VALUES ('fleet_id', '{new_boot_id()}'); COMMIT;"
+                f"INSERT INTO meta VALUES ('fleet_id', '{new_boot_id()}'), ('first_epoch', '0'); "
+                "COMMIT;"
             )
+            return
+        for step in range(version + 1, SCHEMA_VERSION + 1):
+            self._migrate(step)
+
+    def _migrate(self, version: int) -> None:
+        """Bring the schema from the version before to `version`, or leave it as it was."""
+        script = (Path(__file__).parent / "migrations" / f"{version:04}.sql").read_text()
+        try:
+            self._db.executescript(
+                f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {version}; COMMIT;"
+            )
+        except sqlite3.Error:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            raise
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────────
 
@@ -195,10 +211,10 @@ class SqliteStore:
         for row in self._run("open_jobs"):
             (seq, job_id, state, node, epoch, failures, lost_on, not_before, name, sweep, demand,
              priority, retries, timeout_s, key, after, retry_of, submission, created_at,
-             request_id, lease_s, former) = row  # fmt: skip
+             request_id, lease_s, former, owner, deadline_at) = row  # fmt: skip
             spec = JobSpec(
                 seq, job_id, _demand(demand), created_at, name, sweep, priority, retries,
-                timeout_s, key, retry_of,
+                timeout_s, key, retry_of, owner, deadline_at,
             )  # fmt: skip
             jobs.append(
                 OpenJob(
@@ -217,17 +233,22 @@ class SqliteStore:
             )
         nodes: list[NodeRecord] = []
         draining: set[str] = set()
-        for node_id, profile, capacity, boot_id, registered_at, address, drains in self._run(
+        for node_id, profile, capacity, boot_id, at, address, drains, credential in self._run(
             "nodes"
         ):
             known = msgspec.json.decode(capacity, type=Capacity)
-            record = NodeRecord(node_id, profile.encode(), known, boot_id, registered_at, address)
+            record = NodeRecord(
+                node_id, profile.encode(), known, boot_id, at, address, credential
+            )  # fmt: skip
             nodes.append(record)
             if drains:
                 draining.add(node_id)
         counts, tallies = _split(self._run("tallies"))
         (next_seq,), (fleet_id,) = self._run("next_seq")[0], self._run("fleet_id")[0]
-        return Snapshot(jobs, nodes, frozenset(draining), counts, tallies, next_seq, fleet_id)
+        (first_epoch,) = self._run("first_epoch")[0]
+        return Snapshot(
+            jobs, nodes, frozenset(draining), counts, tallies, next_seq, fleet_id, first_epoch
+        )
 
     def payloads(self, seqs: Iterable[int]) -> dict[int, Payload]:
         """See `Store.payloads`."""
@@ -257,29 +278,29 @@ class SqliteStore:
         """See `Store.order`."""
         for row in self._run("order", job_id):
             (demand, submission, data, blob, params, name, sweep, priority, retries, timeout_s,
-             after) = row  # fmt: skip
+             after, owner, deadline_s) = row  # fmt: skip
             return Order(
                 job_id, _demand(demand), submission, data, blob, params.encode(), name, sweep,
-                priority, retries, timeout_s, None, _strings(after),
+                priority, retries, timeout_s, None, _strings(after), None, owner, deadline_s,
             )  # fmt: skip
         return None
 
     def values(self, job_ids: Iterable[str]) -> dict[str, Value]:
         """See `Store.values`."""
         found = ((job_id, self._run("value", job_id)) for job_id in job_ids)
-        return {job_id: Value(*rows[0]) for job_id, rows in found if rows}
+        return {job_id: _value(*rows[0]) for job_id, rows in found if rows}
 
     def shown_values(self, job_ids: Iterable[str], most_bytes: int) -> dict[str, Value]:
         """See `Store.shown_values`."""
         shown: dict[str, Value] = {}
         total = 0
         for job_id in job_ids:
-            for form, size, blob, length in self._run("value_size", job_id):
+            for form, size, blob, length, trusted in self._run("value_size", job_id):
                 total += length
                 if total > most_bytes and shown:
                     return shown
                 data = self._run("value", job_id)[0][2] if form == "json" else None
-                shown[job_id] = Value(form, size, data, blob)
+                shown[job_id] = Value(form, size, data, blob, bool(trusted))
         return shown
 
     def failures(self, job_ids: Iterable[str]) -> dict[str, bytes]:
@@ -352,6 +373,10 @@ class SqliteStore:
         if not self._closed and os.getpid() == self._pid:
             self._closed = True
             self._db.close()
+
+
+def _value(form: Any, size: int, data: bytes | None, blob: str | None, trusted: int) -> Value:
+    return Value(form, size, data, blob, bool(trusted))
 
 
 def _strings(text: str) -> tuple[str, ...]:
