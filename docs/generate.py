@@ -91,6 +91,8 @@ def frames() -> str:
         ("fleet.nodes", "One row per node that ever registered; the index is `id`.", columns.NODES),
         ("fleet.jobs", "One row per job, without results; the index is `job_id`.", columns.JOBS),
         ("fleet.attempts", "One row per try at a job.", columns.ATTEMPTS),
+        ("fleet.tokens.frame", "One row per token; the index is `id`.", columns.TOKENS),
+        ("fleet.audit", "Who did what, oldest first; the index is `seq`.", columns.AUDIT),
         ("sweep.frame", "The sweep's parameters and results come first, then these; the index is "
          "`job_id`.", columns.SWEEP),
     ):  # fmt: skip

@@ -7,6 +7,7 @@ NexapodError
 ├── Forbidden 403         not allowed with this token, or from this page
 ├── NotFound 404          unknown job, node, blob or path
 ├── MethodNotAllowed 405
+├── TooSlow 408           the request took too long to arrive; repeat
 ├── Conflict 409          the request contradicts what is already recorded
 │   └── LeaseLost 409     the lease is over, or was never this node's
 ├── Gone 410              the job was cancelled
@@ -20,10 +21,12 @@ NexapodError
 ├── StorageFull 507       certainly not stored; repeat when there is room
 ├── AlreadyRunning        another process holds the database
 ├── Unreachable           no coordinator answered
+├── Untrusted             whoever answers cannot prove to be the coordinator that was meant
 └── JobError              what a future raises when its job did not complete
     ├── JobFailed
     │   ├── JobTimedOut
     │   └── NodeMismatch  (the node cannot run what was sent)
+    ├── UntrustedResult   (a pickle of a node that is not trusted; it stays closed)
     └── JobCancelled      (also a concurrent.futures.CancelledError)
 ```
 """
@@ -91,6 +94,14 @@ class MethodNotAllowed(NexapodError):
 
     code = "method_not_allowed"
     http_status = 405
+
+
+class TooSlow(NexapodError, TimeoutError):
+    """The request took too long to arrive; certainly not stored."""
+
+    code = "timeout"
+    http_status = 408
+    retryable = True
 
 
 class Conflict(NexapodError):
@@ -185,6 +196,12 @@ class Unreachable(NexapodError):
     retryable = True
 
 
+class Untrusted(NexapodError):
+    """Whoever answers cannot prove to be the coordinator that was meant; nothing was sent."""
+
+    code = "untrusted"
+
+
 class JobError(NexapodError):
     """Base of what a future raises when its job did not complete."""
 
@@ -207,6 +224,12 @@ class NodeMismatch(JobFailed):
     """The node's Python or packages cannot run what was sent."""
 
     code = "node_mismatch"
+
+
+class UntrustedResult(JobError):
+    """The result is a pickle from a node without a trusted credential, and stays closed."""
+
+    code = "untrusted_result"
 
 
 class JobCancelled(JobError, CancelledError):

@@ -48,7 +48,10 @@ class Ready:
         transport = request.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the caller is gone")
-        transport.write((self._head + ending).encode("latin-1") + self._body)
+        body = b"" if request.method == "HEAD" else self._body
+        transport.write((self._head + ending).encode("latin-1") + body)
+        if request.protocol.writing_paused:  # the next answer waits until this one is read
+            await request.protocol._drain_helper()
 
     async def write_eof(self) -> None:
         """Nothing is left to write."""
@@ -72,4 +75,7 @@ def refusal(error: errors.NexapodError, content_type: str = codec.JSON) -> Ready
         extra += "WWW-Authenticate: Bearer\r\n"
     if error.http_status == 405:
         extra += f"Allow: {', '.join(error.details.get('allowed', []))}\r\n"
-    return Ready(codec.encode(body, content_type), content_type, error.http_status, extra)
+    ready = Ready(codec.encode(body, content_type), content_type, error.http_status, extra)
+    if isinstance(error, errors.TooSlow):
+        ready.force_close()  # the rest of that request may still come
+    return ready

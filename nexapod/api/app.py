@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
 
 from nexapod import errors
-from nexapod.api import clients, nodes, streams
+from nexapod.api import clients, nodes, operations, streams, tokens
 from nexapod.api.answers import Ready, refusal
+from nexapod.api.connections import Connection
 from nexapod.api.gate import Gate, read_body
 from nexapod.api.request import Request
 from nexapod.coordinator.service import Service
 from nexapod.wire import codec
-from nexapod.wire.routes import ROUTES
+from nexapod.wire.routes import ROUTES, Route, find
 
 logger = logging.getLogger(__name__)
 
 Answer = web.StreamResponse | Ready
+_NOWHERE: tuple[dict[str, Route], dict[str, str]] = ({}, {})
 Handler = Callable[[Request, Any], Awaitable[Answer]]
 
 #: Bodies beyond this are parsed off the loop, so that nobody waits for a large one.
@@ -39,7 +41,7 @@ def _handlers(*modules: ModuleType) -> dict[str, Handler]:
     return found
 
 
-_HANDLERS = _handlers(nodes, clients, streams)
+_HANDLERS = _handlers(nodes, clients, streams, tokens, operations)
 
 
 class Api:
@@ -50,10 +52,24 @@ class Api:
         self.gate = gate
 
     async def __call__(self, http: web.BaseRequest) -> Answer:
-        """Answer `http`. Errors become answers here, and only here."""
+        """Answer `http`, and count it."""
+        began_s = time.perf_counter()
+        reply = await self._answer(http)
+        methods, _ = find(http.path) or _NOWHERE
+        route = methods.get(http.method)
+        endpoint = "none" if route is None else route.name
+        self.service.meter.request(endpoint, reply.status, time.perf_counter() - began_s)
+        if reply.status == 401:
+            self.service.chronicle.refused(endpoint, http.remote or "")
+        return reply
+
+    async def _answer(self, http: web.BaseRequest) -> Answer:
+        """Errors become answers here, and only here."""
         content_type = codec.JSON
         try:
-            route, names = self.gate.admit(http)
+            route, names, credential = self.gate.admit(http)
+            if route.scopes:
+                cast(Connection, http.protocol).is_known = True
             body = None
             if route.body is not None:
                 content_type = http.content_type
@@ -61,7 +77,7 @@ class Api:
                                          content_type)  # fmt: skip
             elif http.body_exists and route.name != "put_blob":
                 await read_body(http, 0 if route.method == "GET" else route.limit_bytes)
-            request = Request(http, self.service, route, names)
+            request = Request(http, self.service, route, names, credential)
             if http.query_string:
                 request.check_query()
             return await _HANDLERS[route.name](request, body)
@@ -82,45 +98,3 @@ class Api:
             return codec.decode(body, kind, content_type)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(None, codec.decode, body, kind, content_type)
-
-
-class _Connection(RequestHandler):
-    """aiohttp's connection, whose own refusals (malformed HTTP) look like ours."""
-
-    __slots__ = ()
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> Any:
-        """The answer for what never reached a handler."""
-        if status >= 500:
-            logger.error("a request failed outside its handler", exc_info=exc)
-            error: errors.NexapodError = errors.Unavailable(
-                "the coordinator failed on this request"
-            )
-        else:
-            error = errors.BadRequest("this is not a well-formed HTTP request")
-        response = refusal(error)
-        response.force_close()
-        return response
-
-
-class HttpServer(web.Server):
-    """An aiohttp low-level server: no router, since `wire.routes` is the router."""
-
-    def __init__(self, api: Api) -> None:
-        handler: Any = api  # `Ready` is all of a response that aiohttp asks for
-        super().__init__(
-            handler,
-            handler_cancellation=True,
-            access_log=None,
-            auto_decompress=False,  # compressed bodies are refused, and never unpacked
-        )
-
-    def __call__(self) -> RequestHandler:
-        """One connection."""
-        return _Connection(self, loop=self._loop, **self._kwargs)

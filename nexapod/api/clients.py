@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.utils import formatdate
 from typing import Any
 
 import msgspec
@@ -10,13 +11,15 @@ from aiohttp import web
 from nexapod import errors
 from nexapod.api.answers import Ready, answer, raw
 from nexapod.api.openapi import document
+from nexapod.api.ownership import check_jobs
 from nexapod.api.request import Request
 from nexapod.api.rows import ROW_FIELDS, job_row, job_rows_json, node_rows
-from nexapod.coordinator.orders import order_of
+from nexapod.coordinator.orders import order_of, own_key
 from nexapod.core.decide import Verdict
 from nexapod.core.states import JobState
 from nexapod.ids import is_id
 from nexapod.store.base import ATTEMPT_COLUMNS, JOB_COLUMNS, JobFilter
+from nexapod.wire import codec
 from nexapod.wire import messages as m
 from nexapod.wire.codec import JSON, MSGPACK
 
@@ -32,20 +35,28 @@ async def submit(request: Request, body: m.NewJob | list[m.NewJob]) -> Ready:
     jobs = body if isinstance(body, list) else [body]
     if len(jobs) > 10_000:
         raise errors.TooLarge("at most 10,000 jobs in one request; send them in several")
-    key = request.header("Idempotency-Key")
-    if key is not None and not (1 <= len(key) <= 150 and key.isascii() and key.isprintable()):
-        raise errors.Invalid("the Idempotency-Key is 1 to 150 printable ASCII characters")
+    key = _idempotency_key(request)
     orders = []
     for at, job in enumerate(jobs):
         own = key if key is None or job is body else f"{key}#{at}"
-        orders.append(order_of(job, request.content_type, own))
+        order = order_of(job, request.content_type, own, request.credential.owner)
+        orders.append(order)
     blobs = {order.blob for order in orders if order.blob is not None}
     for blob in blobs:
         if not request.service.blobs.has(blob):
             raise errors.Invalid("'blob' names one that was never uploaded; PUT it first")
-    made = await request.service.submit(orders)
+    detail = {"jobs": len(orders), "first": orders[0].id} if orders else {}
+    note = request.note("submit", orders[0].sweep or "" if orders else "", detail)
+    made = await request.service.submit(orders, note)
     replies = [m.Submitted(job_id, state) for job_id, state in made]
     return answer(replies if isinstance(body, list) else replies[0], request.content_type)
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.header("Idempotency-Key")
+    if key is not None and not (1 <= len(key) <= 150 and key.isascii() and key.isprintable()):
+        raise errors.Invalid("the Idempotency-Key is 1 to 150 printable ASCII characters")
+    return key
 
 
 def _cancelled(verdict: Verdict) -> m.Cancelled:
@@ -58,25 +69,34 @@ def _cancelled(verdict: Verdict) -> m.Cancelled:
 
 async def cancel(request: Request, body: None) -> Ready:
     """``POST /jobs/{job_id}/cancel``"""
-    verdicts = await request.service.cancel([_job_id(request)])
+    job_id = _job_id(request)
+    await check_jobs(request, [job_id], request.credential.touches)
+    verdicts = await request.service.cancel([job_id], request.note("cancel", job_id))
     return answer(_cancelled(verdicts[0]))
 
 
 async def cancel_many(request: Request, body: m.JobIds) -> Ready:
     """``POST /jobs/cancel``"""
-    verdicts = await request.service.cancel(body.job_ids)
+    await check_jobs(request, body.job_ids, request.credential.touches)
+    note = request.note("cancel", detail={"jobs": len(body.job_ids), "first": body.job_ids[:1]})
+    verdicts = await request.service.cancel(body.job_ids, note)
     return answer([_cancelled(v) for v in verdicts if v.error is None], request.content_type)
 
 
 async def job_states(request: Request, body: m.JobIds) -> Ready:
     """``POST /jobs/states``"""
+    await check_jobs(request, body.job_ids, request.credential.sees)
     rows = await request.service.read(request.service.store.states, tuple(body.job_ids))
     return answer([m.JobPatch(*row) for row in rows], request.content_type)
 
 
 async def retry(request: Request, body: None) -> Ready:
     """``POST /jobs/{job_id}/retry``"""
-    return answer(m.Submitted(*await request.service.retry(_job_id(request))))
+    job_id = _job_id(request)
+    await check_jobs(request, [job_id], request.credential.touches)
+    key = own_key(_idempotency_key(request), request.credential.owner)
+    again = await request.service.retry(job_id, key, request.note("retry", job_id))
+    return answer(m.Submitted(*again))
 
 
 def _job_id(request: Request) -> str:
@@ -104,7 +124,8 @@ async def jobs(request: Request, body: None) -> web.StreamResponse | Ready:
     newest = bool(request.number("newest", 0, 0, 1))
     if newest and limit is None:
         raise errors.Invalid("'newest' goes with 'limit'")
-    which = JobFilter(status, request.text("sweep"), None, cursor, _PAGE, newest)
+    owner = request.credential.sees
+    which = JobFilter(status, request.text("sweep"), None, cursor, _PAGE, newest, owner)
     if request.wants(MSGPACK):
         return await _columns(request, which, int(limit or _COLUMN_PAGE))
     return await _stream(request, which, None if limit is None else int(limit), fields)
@@ -169,6 +190,7 @@ async def _piece(
 async def job_detail(request: Request, body: None) -> Ready:
     """``GET /jobs/{job_id}``"""
     job_id = _job_id(request)
+    await check_jobs(request, [job_id], request.credential.sees)
     service = request.service
     rows = await service.read(service.store.job_rows, JobFilter(job_ids=(job_id,), limit=1))
     if not rows:
@@ -195,6 +217,7 @@ async def job_detail(request: Request, body: None) -> Ready:
 async def job_result(request: Request, body: None) -> Ready:
     """``GET /jobs/{job_id}/result``"""
     job_id = _job_id(request)
+    await check_jobs(request, [job_id], request.credential.sees)
     value = (await request.service.read(request.service.store.values, [job_id])).get(job_id)
     if value is None:
         raise errors.NotFound("this job has no result")
@@ -203,7 +226,8 @@ async def job_result(request: Request, body: None) -> Ready:
 
 async def attempts(request: Request, body: None) -> Ready:
     """``GET /attempts``"""
-    rows = await request.service.read(request.service.store.attempt_rows)
+    store, owner = request.service.store, request.credential.sees
+    rows = await request.service.read(store.attempt_rows, None, owner)
     if request.wants(MSGPACK):
         return answer({"columns": ATTEMPT_COLUMNS, "rows": rows}, MSGPACK)
     return answer([dict(zip(ATTEMPT_COLUMNS, row, strict=True)) for row in rows])
@@ -211,7 +235,7 @@ async def attempts(request: Request, body: None) -> Ready:
 
 async def sweeps(request: Request, body: None) -> Ready:
     """``GET /sweeps``"""
-    found = await request.service.read(request.service.store.sweeps)
+    found = await request.service.read(request.service.store.sweeps, request.credential.sees)
     return answer([m.SweepRow(name, count) for name, count in found])
 
 
@@ -224,7 +248,8 @@ async def status(request: Request, body: None) -> Ready:
 
 async def health(request: Request, body: None) -> Ready:
     """``GET /health``"""
-    return answer(m.Health("ok"))
+    date = f"Date: {formatdate(usegmt=True)}\r\n"  # by which others see how wrong their clocks are
+    return Ready(codec.encode(m.Health("ok"), JSON), JSON, extra=date)
 
 
 async def openapi(request: Request, body: None) -> Ready:

@@ -1,21 +1,21 @@
 """The checks every request passes before any handler sees it, in a fixed order, deny by default.
 
-Method and path → Host → Origin → token → content type → content encoding → size, while reading.
+Method and path → Host → Origin → token → scope → content type → content encoding → size, while
+reading.
 """
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterable
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from nexapod import errors
+from nexapod.coordinator.keyring import Keyring
+from nexapod.core.credentials import ANYONE, Credential
 from nexapod.wire import routes
 from nexapod.wire.codec import JSON, MSGPACK
-
-_BODY = frozenset({"POST", "PUT"})
 
 
 class Gate:
@@ -23,19 +23,21 @@ class Gate:
 
     Parameters
     ----------
-    token
-        The secret; None when the coordinator is open.
+    keyring
+        Who is known.
     hosts
         Every Host header that is this server (lower case, with port).
+    scheme
+        ``http`` or ``https``: pages of our own origin begin with it.
     """
 
-    def __init__(self, token: str | None, hosts: Iterable[str]) -> None:
-        self._expected = None if token is None else f"Bearer {token}".encode()
+    def __init__(self, keyring: Keyring, hosts: Iterable[str], scheme: str = "http") -> None:
+        self._keyring = keyring
         self.hosts = frozenset(hosts)
-        self._origins = frozenset(f"http://{host}" for host in self.hosts)
+        self._origins = frozenset(f"{scheme}://{host}" for host in self.hosts)
 
-    def admit(self, request: web.BaseRequest) -> tuple[routes.Route, dict[str, str]]:
-        """The route of a request that may pass.
+    def admit(self, request: web.BaseRequest) -> tuple[routes.Route, dict[str, str], Credential]:
+        """The route of a request that may pass, its variables, and who asks.
 
         Raises
         ------
@@ -64,17 +66,19 @@ class Gate:
         site = headers.get("Sec-Fetch-Site")
         if site is not None and site not in ("same-origin", "none"):
             raise errors.Forbidden("requests from web pages of other sites are refused")
-        if self._expected is not None and route.side != "open":
-            given = headers.get("Authorization", "").encode(errors="surrogateescape")
-            if not hmac.compare_digest(given, self._expected):
-                raise errors.Unauthorized(
-                    "no valid token; send 'Authorization: Bearer TOKEN' with the fleet's token"
+        credential = ANYONE
+        if route.scopes:
+            credential = self._keyring.identify(headers.get("Authorization"))
+            if credential.scopes.isdisjoint(route.scopes):
+                raise errors.Forbidden(
+                    "this token does not reach so far; this takes one with the scope "
+                    + " or ".join(route.scopes)
                 )
         if route.body is not None:
             self._check_type(request)
         if headers.get("Content-Encoding", "identity").lower() != "identity":
             raise errors.UnsupportedMedia("compressed bodies are refused; send it plain")
-        return route, names
+        return route, names, credential
 
     @staticmethod
     def _check_type(request: web.BaseRequest) -> None:

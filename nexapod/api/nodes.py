@@ -8,13 +8,15 @@ import msgspec
 
 from nexapod import errors
 from nexapod.api.answers import Ready, answer, raw
+from nexapod.api.ownership import check_node
 from nexapod.api.profile import capacity_of
 from nexapod.api.request import Request
 from nexapod.coordinator.orders import INLINE_BYTES, as_json
 from nexapod.coordinator.service import LEASE_S, SEED_LEASE_S
 from nexapod.core import commands as c
+from nexapod.core.credentials import OWNER
 from nexapod.core.decide import Grant, Verdict
-from nexapod.core.records import AttemptReport, LeasedJob, NodeRecord, Value
+from nexapod.core.records import AttemptReport, Failure, LeasedJob, NodeRecord, Value
 from nexapod.core.states import AttemptEnd
 from nexapod.ids import is_id
 from nexapod.wire import messages as m
@@ -29,19 +31,42 @@ async def register(request: Request, body: m.Register) -> Ready:
     """``POST /register``"""
     profile = as_json(body.profile, request.content_type)
     message = msgspec.structs.replace(body, profile=msgspec.Raw(profile))
+    service, credential = request.service, request.credential
     record = NodeRecord(
-        body.node_id, profile, capacity_of(message), body.boot_id, time.time(), request.peer
+        body.node_id,
+        profile,
+        capacity_of(message),
+        body.boot_id,
+        time.time(),
+        request.peer,
+        credential.id,
     )
-    lost = await request.service.execute(c.Register(record, body.holding, LEASE_S))
+    known = service.board.nodes.get(body.node_id)
+    again = known is not None and known.record.boot_id == body.boot_id
+    lost = await service.execute(
+        c.Register(record, body.holding, LEASE_S, _may_take_over(request, body.node_id)),
+        None if again else request.note("node.register", body.node_id),
+    )
     return answer(
-        m.Registered("registered", body.node_id, LEASE_S, lost, request.service.fleet_id),
+        m.Registered(
+            "registered", body.node_id, LEASE_S, lost, service.fleet_id, credential.trusted
+        ),
         request.content_type,
     )
+
+
+def _may_take_over(request: Request, node_id: str) -> bool:
+    """Whether the id may pass to the caller: the fleet's owner, or the old token has ended."""
+    known = request.service.board.nodes.get(node_id)
+    if known is None or request.credential.id == OWNER:
+        return True
+    return not request.service.keyring.is_live(known.record.credential)
 
 
 async def job(request: Request, body: None) -> Ready:
     """``GET /job``"""
     node_id = _id_header(request, "X-Node-ID", required=True)
+    check_node(request, node_id or "")
     poll_id = _id_header(request, "X-Poll-ID", required=False)
     wait_s = request.number("wait_s", 0.0, 0.0, 60.0) or 0.0
     lease_s = request.number("lease_s", None, 10.0, 86_400.0)
@@ -75,10 +100,12 @@ def _id_header(request: Request, name: str, *, required: bool) -> str | None:
 
 async def result(request: Request, body: m.SeedResult) -> Ready:
     """``POST /result``"""
+    check_node(request, body.node_id)
     if body.status == "failed":
         if body.error is None:
             raise errors.Invalid("a failure needs 'error': {'message': …}")
-        report = AttemptReport(body.job_id, body.epoch, AttemptEnd.FAILED, failure=body.error)
+        failure = _without_pickle(request, body.error)
+        report = AttemptReport(body.job_id, body.epoch, AttemptEnd.FAILED, failure=failure)
     else:
         if body.result is msgspec.UNSET:
             raise errors.Invalid("'result' is missing; null is a result, nothing is not")
@@ -87,7 +114,7 @@ async def result(request: Request, body: m.SeedResult) -> Ready:
         data = as_json(body.result, request.content_type)
         if len(data) > INLINE_BYTES:
             raise errors.TooLarge("a result over 16 MiB does not travel inline; PUT it as a blob")
-        value = Value("json", len(data), data)
+        value = Value("json", len(data), data, trusted=request.credential.trusted)
         report = AttemptReport(body.job_id, body.epoch, AttemptEnd.COMPLETED, value)
     verdicts = await request.service.report(body.node_id, [report])
     if verdicts[0].error is not None:
@@ -97,6 +124,7 @@ async def result(request: Request, body: m.SeedResult) -> Ready:
 
 async def lease(request: Request, body: m.LeaseRequest) -> Ready:
     """``POST /lease``"""
+    check_node(request, body.node_id)
     service = request.service
     node = service.board.nodes.get(body.node_id)
     kinds = node.capacity.kinds if node is not None else ()
@@ -148,6 +176,7 @@ async def _with_payloads(
 
 async def heartbeat(request: Request, body: m.Heartbeat) -> Ready:
     """``POST /heartbeat``"""
+    check_node(request, body.node_id)
     leases = tuple((held.job_id, held.epoch, held.elapsed_s) for held in body.leases)
     reply = await request.service.heartbeat(c.Renew(body.node_id, leases, LEASE_S), body.wait_s)
     statuses = [m.LeaseStatus(job_id, epoch, status) for job_id, epoch, status in reply]  # type: ignore[arg-type]
@@ -156,12 +185,12 @@ async def heartbeat(request: Request, body: m.Heartbeat) -> Ready:
 
 async def results(request: Request, body: m.Results) -> Ready:
     """``POST /results``"""
+    check_node(request, body.node_id)
     refused: dict[int, m.ReportStatus] = {}
     good: list[AttemptReport] = []
     for at, report in enumerate(body.reports):
         try:
-            _check_report(request, report)
-            good.append(report)
+            good.append(_checked(request, report))
         except errors.NexapodError as error:
             refused[at] = m.ReportStatus(report.job_id, error.code, error.message)
     verdicts = iter(await request.service.report(body.node_id, good) if good else ())
@@ -171,12 +200,22 @@ async def results(request: Request, body: m.Results) -> Ready:
     return answer(m.ResultsReply(statuses), request.content_type)
 
 
-def _check_report(request: Request, report: AttemptReport) -> None:
+def _checked(request: Request, report: AttemptReport) -> AttemptReport:
+    """The report, with the coordinator's word on whether its sender is trusted.
+
+    Raises
+    ------
+    NexapodError
+        When it cannot be recorded.
+    """
     if not is_id(report.job_id):
         raise errors.Invalid("'job_id' is not an id")
-    value = report.value
+    value, failure = report.value, report.failure
+    if failure is not None and failure.exception is not None:
+        failure = _without_pickle(request, failure)
+        report = msgspec.structs.replace(report, failure=failure)
     if value is None:
-        return
+        return report
     if value.blob is not None:
         if value.data is not None:
             raise errors.Invalid("a value has 'data' or 'blob', not both")
@@ -188,6 +227,17 @@ def _check_report(request: Request, report: AttemptReport) -> None:
         raise errors.TooLarge("a result over 16 MiB does not travel inline; PUT it as a blob")
     elif value.format == "json":
         check_json(value.data)
+    if value.trusted is not request.credential.trusted:
+        value = msgspec.structs.replace(value, trusted=request.credential.trusted)
+        report = msgspec.structs.replace(report, value=value)
+    return report
+
+
+def _without_pickle(request: Request, failure: Failure) -> Failure:
+    """A failure whose exception object is dropped when nobody may open it."""
+    if failure.exception is None or request.credential.trusted:
+        return failure
+    return msgspec.structs.replace(failure, exception=None)
 
 
 def _status(verdict: Verdict) -> m.ReportStatus:
@@ -198,7 +248,10 @@ def _status(verdict: Verdict) -> m.ReportStatus:
 
 async def leave(request: Request, body: m.Leave) -> Ready:
     """``POST /leave``"""
-    released = await request.service.execute(c.Leave(body.node_id, body.release))
+    check_node(request, body.node_id)
+    released = await request.service.execute(
+        c.Leave(body.node_id, body.release), request.note("node.leave", body.node_id)
+    )
     node = request.service.board.nodes.get(body.node_id)
     busy = node is not None and bool(node.leases)
     return answer(

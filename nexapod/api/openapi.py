@@ -74,7 +74,7 @@ def _operation(route: Route, known: dict[str, dict[str, Any]]) -> dict[str, Any]
     operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
-        "tags": [route.side],
+        "tags": list(route.scopes) or ["open"],
         "parameters": parameters,
         "responses": {"200": done, "4XX": refused},
     }
@@ -83,6 +83,6 @@ def _operation(route: Route, known: dict[str, dict[str, Any]]) -> dict[str, Any]
             "required": True,
             "content": {"application/json": {"schema": known[repr(route.body)]}},
         }
-    if route.side == "open":
+    if not route.scopes:
         operation["security"] = []
     return operation

@@ -4,30 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import msgspec
 from aiohttp import web
 
 from nexapod import errors
 from nexapod.coordinator.service import Service
+from nexapod.core import events as e
+from nexapod.core.credentials import Credential
 from nexapod.wire.routes import Route
 
 T = TypeVar("T")
 
 
 class Request:
-    """Thin: the aiohttp request, the service, and the path's variables."""
+    """Thin: the aiohttp request, the service, the path's variables, and who asks."""
 
-    __slots__ = ("content_type", "http", "names", "route", "service")
+    __slots__ = ("content_type", "credential", "http", "names", "route", "service")
 
     def __init__(
-        self, http: web.BaseRequest, service: Service, route: Route, names: dict[str, str]
+        self,
+        http: web.BaseRequest,
+        service: Service,
+        route: Route,
+        names: dict[str, str],
+        credential: Credential,
     ) -> None:
         self.http = http
         self.service = service
         self.route = route
         self.names = names
+        self.credential = credential
         self.content_type = http.content_type if route.body is not None else "application/json"
 
     @property
@@ -85,6 +95,19 @@ class Request:
         if not least <= value <= most:
             raise errors.Invalid(f"'{name}' is a number from {least:g} to {most:g}")
         return value
+
+    async def audit(
+        self, action: str, subject: str = "", detail: dict[str, Any] | None = None
+    ) -> None:
+        """Write down that the caller did this; on disk when this returns."""
+        await self.service.write(self.note(action, subject, detail))
+
+    def note(
+        self, action: str, subject: str = "", detail: dict[str, Any] | None = None
+    ) -> e.Audited:
+        """The caller did this, to be written in one commit with what was done."""
+        text = msgspec.json.encode(detail or {}).decode()
+        return e.Audited(time.time(), self.credential.id, self.peer, action, subject, text)
 
     async def in_thread(self, run: Callable[..., T], *args: object) -> T:
         """Run something that reads or writes files, off the loop."""

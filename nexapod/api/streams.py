@@ -11,6 +11,7 @@ from aiohttp import web
 
 from nexapod import errors
 from nexapod.api.answers import Ready, answer
+from nexapod.api.ownership import check_read_blob, check_write_blob
 from nexapod.api.request import Request
 from nexapod.wire import messages as m
 
@@ -22,6 +23,9 @@ async def put_blob(request: Request, body: None) -> Ready:
     sha256 = request.names["sha256"]
     blobs = request.service.blobs
     blobs.path(sha256)
+    check_write_blob(request)
+    if "node" not in request.credential.scopes:  # a result always has room
+        request.service.room.take(request.http.content_length or 0)
     limit = request.route.limit_bytes
     incoming = await request.in_thread(blobs.incoming)
     try:
@@ -41,6 +45,7 @@ async def get_blob(request: Request, body: None) -> web.StreamResponse:
     path = blobs.path(request.names["sha256"])
     if not blobs.has(request.names["sha256"]):
         raise errors.NotFound("there is no blob with this hash")
+    await check_read_blob(request, request.names["sha256"])
     try:
         wanted = request.http.http_range
     except ValueError:
@@ -64,16 +69,16 @@ async def events(request: Request, body: None) -> web.StreamResponse:
     if not resumed:
         await response.write(_frame("reset", feed.run, position, b"{}"))
     while not request.service.is_stopping:
-        found = feed.since(position)
+        found = feed.since(position, request.credential.sees)
         if found is None:  # the reader fell too far behind
             position = feed.position
             await response.write(_frame("reset", feed.run, position, b"{}"))
             continue
-        position += len(found)
+        position = feed.position
         if found:
             data = msgspec.json.encode(found)
             await response.write(_frame("jobs", feed.run, position, data))
-        if position == feed.position:
+        if position == feed.position:  # else more came while this was sent
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_KEEPALIVE_S):
                     await feed.wait()

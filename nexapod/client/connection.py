@@ -99,6 +99,11 @@ class Connection:
                 "this process was forked from the fleet's; results come to the parent"
             )
 
+    def node_token(self) -> str | None:
+        """The secret with which machines join this fleet."""
+        secret: str | None = self.ask(self.transport.node_token())
+        return secret
+
     # ── futures ──────────────────────────────────────────────────────────────────────────────────
 
     def _tell(self) -> None:

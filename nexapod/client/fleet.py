@@ -22,6 +22,8 @@ from nexapod.client.local_nodes import LocalNode, LocalNodes
 from nexapod.client.node import Node
 from nexapod.client.options import Options
 from nexapod.client.sweep import Sweep, Sweeps, grid, pages, shown_params, wait_for
+from nexapod.client.tokens import Tokens
+from nexapod.client.transport import AUDIT_PAGE
 from nexapod.ids import is_id, new_job_id
 from nexapod.store.base import JobFilter
 from nexapod.wire.messages import NewJob
@@ -312,8 +314,35 @@ class Fleet(Shown):
     # ── nodes ────────────────────────────────────────────────────────────────────────────────────
 
     def invite(self) -> Invitation:
-        """The one line to paste on another machine."""
-        return Invitation(self.url, self.token)
+        """The one line to paste on another machine.
+
+        It carries a node's token, which lets nobody submit, cancel or read.
+
+        Raises
+        ------
+        Forbidden
+            When this fleet was connected to with less than an admin's token.
+        """
+        return Invitation(self.url, self._link.node_token(), self._link.transport.fingerprint)
+
+    @property
+    def tokens(self) -> Tokens:
+        """Who may look, submit and join: make and revoke tokens here."""
+        return Tokens(self._link)
+
+    @property
+    def audit(self) -> pd.DataFrame:
+        """Who did what. See `nexapod.views.frames.audit_frame`."""
+        columns: dict[str, list[Any]] = {}
+        after_seq, transport = 0, self._link.transport
+        while True:
+            page = self._link.ask(transport.audit_columns(after_seq))
+            for name, cells in page.by_name().items():
+                columns.setdefault(name, []).extend(cells)
+            if len(page.rows) < AUDIT_PAGE:
+                frame: pd.DataFrame = view("frames").audit_frame(columns)
+                return frame
+            after_seq = page.rows[-1][0]
 
     def node(self, name: str) -> Node:
         """One node, to be shown in a cell."""

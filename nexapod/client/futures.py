@@ -14,14 +14,12 @@ import time
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from nexapod import errors
 from nexapod.client.face import Shown
 from nexapod.client.transport import Change
 from nexapod.core.records import Failure, Value
 from nexapod.core.states import FINAL, JobState
-from nexapod.wire import sealed
+from nexapod.wire import formats
 
 if TYPE_CHECKING:
     from nexapod.client.connection import Connection
@@ -124,6 +122,8 @@ class JobFuture(Shown, concurrent.futures.Future):  # type: ignore[type-arg]
             The job ended without raising: its process died, or ran out of time or memory.
         Exception
             Whatever the function raised, with the remote traceback as its cause.
+        UntrustedResult
+            The result is a pickle from a node without a trusted credential.
         """
         try:
             error = self.exception(timeout)
@@ -184,9 +184,7 @@ class JobFuture(Shown, concurrent.futures.Future):  # type: ignore[type-arg]
         data = value.data
         if data is None:
             data = self._link.ask(self._link.transport.get_blob(value.blob or ""))
-        if value.format == "json":
-            return msgspec.json.decode(data)
-        return sealed.unseal(data)
+        return formats.unpack(value, data)
 
     def cancel(self) -> bool:
         """Cancel the job, also while it runs: its process group is killed.
@@ -280,7 +278,8 @@ class RemoteTraceback(Exception):
 def raised_by(failure: Failure, node_id: str | None) -> BaseException:
     """The exception for a failure: the function's own where it travelled, else a `JobFailed`.
 
-    Opening the function's own exception unpickles it, as ``result()`` unpickles a result.
+    Opening the function's own exception unpickles it, as ``result()`` unpickles a result. The
+    coordinator keeps none that came from a node without a trusted credential.
     """
     if failure.exception is not None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -10,15 +11,25 @@ from typing import Any, TypeVar
 import msgspec
 
 from nexapod.api.rows import node_rows
-from nexapod.client.transport import Change, Columns, Listener
+from nexapod.api.tokens import token_row
+from nexapod.client.transport import AUDIT_PAGE, Change, Columns, Listener
 from nexapod.coordinator.host import Host
 from nexapod.coordinator.orders import order_of
 from nexapod.core import events as e
+from nexapod.core.credentials import OWNER
 from nexapod.core.records import Failure, Value
 from nexapod.core.states import JobState
-from nexapod.store.base import ATTEMPT_COLUMNS, JOB_COLUMNS, JobFilter
+from nexapod.store.base import ATTEMPT_COLUMNS, AUDIT_COLUMNS, JOB_COLUMNS, JobFilter
 from nexapod.wire.codec import MSGPACK
-from nexapod.wire.messages import Cancelled, NewJob, NodeRow, Submitted
+from nexapod.wire.messages import (
+    Cancelled,
+    MadeToken,
+    NewJob,
+    NewToken,
+    NodeRow,
+    Submitted,
+    TokenRow,
+)
 
 T = TypeVar("T")
 
@@ -32,6 +43,7 @@ class InProcess:
         self.host = host
         self.url = host.url
         self.token = host.token
+        self.fingerprint = host.fingerprint
         self.fleet_id = host.service.fleet_id
 
     @property
@@ -124,6 +136,32 @@ class InProcess:
         """See `Transport`."""
         return await self.loop.run_in_executor(None, self.host.service.blobs.read, sha256)
 
+    async def tokens(self) -> list[TokenRow]:
+        """See `Transport`."""
+        return [token_row(credential) for credential in self.host.service.keyring.all()]
+
+    async def make_token(self, wanted: NewToken) -> MadeToken:
+        """See `Transport`."""
+        made, secret = await self.host.service.keyring.make(
+            wanted.scopes, wanted.label, expires_in_s=wanted.expires_in_s, trusted=wanted.trusted
+        )
+        await self.host.service.write(_note("token.make", made.id))
+        return MadeToken(made.id, secret, token_row(made).scopes, made.expires_at)
+
+    async def revoke_token(self, token_id: str) -> TokenRow:
+        """See `Transport`."""
+        ended = await self.host.service.keyring.revoke(token_id)
+        await self.host.service.write(_note("token.revoke", token_id))
+        return token_row(ended)
+
+    async def node_token(self) -> str | None:
+        """See `Transport`."""
+        return await self.host.service.keyring.node_token()
+
+    async def audit_columns(self, after_seq: int) -> Columns:
+        """See `Transport`."""
+        return Columns(AUDIT_COLUMNS, await self._read("audit_rows", after_seq, AUDIT_PAGE))
+
     async def _read(self, verb: str, *args: Any) -> Any:
         service = self.host.service
         return await service.read(getattr(service.store, verb), *args)
@@ -131,6 +169,10 @@ class InProcess:
     def close(self) -> None:
         """See `Transport`."""
         self.host.stop()
+
+
+def _note(action: str, subject: str) -> e.Audited:
+    return e.Audited(time.time(), OWNER, "", action, subject)
 
 
 def _change_of(event: e.Event) -> Change | None:

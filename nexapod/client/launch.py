@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import ssl
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ from nexapod.coordinator.files import FleetFiles, RunFile
 from nexapod.coordinator.host import Host
 from nexapod.coordinator.lock import holder_of, is_locked
 from nexapod.coordinator.options import HostOptions
+from nexapod.wire.trust import as_fingerprint
 
 _running: dict[tuple[int, Path], Fleet] = {}
 #: How often a detached coordinator is started before it is given up.
@@ -44,6 +46,9 @@ def launch(
     open: bool = False,
     detached: bool = False,
     insecure: bool = False,
+    tls: bool | None = None,
+    cert: str | os.PathLike[str] | None = None,
+    key: str | os.PathLike[str] | None = None,
 ) -> Fleet:
     """Start the coordinator `name` in this process, or return the one that runs.
 
@@ -70,6 +75,11 @@ def launch(
         hold the interpreter for long in C code, which would starve a thread.
     insecure
         Allow plain HTTP beyond this machine, on a network you trust.
+    tls
+        Speak HTTPS. By default beyond this machine only, with a certificate that is made at the
+        first launch; nodes know it by the fingerprint in ``fleet.invite()``.
+    cert, key
+        Files of a certificate of your own (PEM) and its key.
 
     Raises
     ------
@@ -78,30 +88,36 @@ def launch(
     Invalid
         When the options are unsafe or cannot work.
     """
-    path = None if database is None else os.fspath(database)
-    given = (name, host, port, path, token, open, insecure)
+    path = _path(database)
+    given = {
+        "name": name, "host": host, "port": port, "database": path, "token": token,
+        "open": open, "insecure": insecure,
+        "tls": tls, "cert": _path(cert), "key": _path(key),
+    }  # fmt: skip
     try:
-        options = msgspec.convert(
-            dict(zip(HostOptions.__struct_fields__, given, strict=True)), HostOptions
-        )
+        options = msgspec.convert(given, HostOptions)
         wanted = msgspec.convert(local_nodes, Annotated[int, msgspec.Meta(ge=0)])
     except msgspec.ValidationError as error:
         raise errors.Invalid(f"an argument of launch does not fit: {error}") from None
     options.check()
     files = FleetFiles(name, path)
-    key = (os.getpid(), files.database)
-    fleet = _running.get(key)
+    where = (os.getpid(), files.database)
+    fleet = _running.get(where)
     if fleet is None or not _is_running(fleet, files):
         if fleet is not None:
             fleet._link.close()
         fleet = _detached(options, files) if detached else _in_process(options, files)
-        _running[key] = fleet
+        _running[where] = fleet
         for note in fleet.notes:
             print(note)  # noqa: T201  # said once, in the cell that launched it
     missing = wanted - len(fleet.local_nodes)
     if missing > 0:
         fleet.start_nodes(missing)
     return fleet
+
+
+def _path(given: str | os.PathLike[str] | None) -> str | None:
+    return None if given is None else os.fspath(given)
 
 
 def _is_running(fleet: Fleet, files: FleetFiles) -> bool:
@@ -152,7 +168,9 @@ def _detached(options: HostOptions, files: FleetFiles) -> Fleet:
             pid=run.pid,
         )
     process = psutil.Process(run.pid)
-    connection = Connection(Remote(run.url, None if run.open else files.token()))
+    connection = Connection(
+        Remote(run.url, None if run.open else files.token(), run.fingerprint)
+    )  # fmt: skip
     local = LocalNodes(connection, files.nodes)
 
     def stop() -> None:
@@ -170,6 +188,9 @@ def _spawn(options: HostOptions, files: FleetFiles) -> subprocess.Popen[bytes]:
         "--port", str(options.port), "--database", str(files.database),
     ]  # fmt: skip
     command += ["--open"] * options.open + ["--insecure"] * options.insecure
+    command += [] if options.tls is None else ["--tls" if options.tls else "--no-tls"]
+    if options.cert is not None and options.key is not None:
+        command += ["--cert", options.cert, "--key", options.key]
     if not options.open:
         files.token(options.token)  # on file, so that it is in no process's arguments
     environment = {k: v for k, v in os.environ.items() if k != "NEXAPOD_TOKEN"}
@@ -215,22 +236,27 @@ def _reap() -> None:
 def _answers(url: str) -> bool:
     """Whether a coordinator answers there."""
     try:
-        with urllib.request.urlopen(f"{url}/health", timeout=5) as response:
+        # Nothing secret is sent, and nothing that is answered is believed.
+        anyone = ssl._create_unverified_context() if url.startswith("https:") else None
+        with urllib.request.urlopen(f"{url}/health", timeout=5, context=anyone) as response:
             response.read()
     except OSError:
         return False
     return True
 
 
-def connect(url: str, token: str | None = None) -> Fleet:
+def connect(url: str, token: str | None = None, *, fingerprint: str | None = None) -> Fleet:
     """A fleet whose coordinator runs elsewhere.
 
     Parameters
     ----------
     url
-        Where it listens: ``http://host:port``.
+        Where it listens: ``https://host:port``, or ``http://…`` on this machine.
     token
         The fleet's token; ``NEXAPOD_TOKEN`` in the environment works too.
+    fingerprint
+        The fingerprint of its certificate, as in the invitation; ``NEXAPOD_FINGERPRINT`` works
+        too. Without one, an authority must vouch for the certificate.
 
     Raises
     ------
@@ -238,10 +264,17 @@ def connect(url: str, token: str | None = None) -> Fleet:
         When no coordinator answers there.
     Unauthorized
         When the token is not the fleet's.
+    Untrusted
+        When whoever answers cannot prove to be that coordinator.
     """
     if not url.startswith(("http://", "https://")):
         raise errors.Invalid("a coordinator's url begins with http:// or https://")
     if token is None:
         token = os.environ.get("NEXAPOD_TOKEN")
-    transport: Any = Remote(url, token)
+    if fingerprint is not None and url.startswith("http://"):
+        raise errors.Invalid("a fingerprint is checked over TLS; the url begins with https:// then")
+    fingerprint = fingerprint or os.environ.get("NEXAPOD_FINGERPRINT") or None
+    if fingerprint is not None:
+        fingerprint = as_fingerprint(fingerprint) if url.startswith("https://") else None
+    transport: Any = Remote(url, token, fingerprint)
     return Fleet(url.partition("://")[2].rstrip("/"), Connection(transport))

@@ -36,7 +36,8 @@ RESTART_WINDOW_S = 60.0
 class PidFile(msgspec.Struct, frozen=True):
     """Which process a node is; the creation time tells it from a later one with the same pid.
 
-    `serves` is a digest of the address, the token and the fleet it was started for.
+    `serves` is a digest of the address, the token, the fleet and the certificate that it was
+    started for.
     """
 
     pid: int
@@ -81,7 +82,9 @@ class LocalNode(Node):
     @property
     def _serves(self) -> str:
         transport = self._link.transport
-        served = f"{transport.url}\n{transport.token}\n{transport.fleet_id}"
+        served = f"{transport.url}\n{self._link.node_token()}\n{transport.fleet_id}"
+        if transport.fingerprint is not None:
+            served += f"\n{transport.fingerprint}"
         return hashlib.sha256(served.encode()).hexdigest()
 
     @classmethod
@@ -117,10 +120,14 @@ class LocalNode(Node):
             return
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         environment = dict(os.environ)
-        environment.pop("NEXAPOD_TOKEN", None)
+        for name in ("NEXAPOD_TOKEN", "NEXAPOD_FINGERPRINT"):
+            environment.pop(name, None)
         transport = self._link.transport
-        if transport.token is not None:
-            environment["NEXAPOD_TOKEN"] = transport.token
+        token = self._link.node_token()
+        if token is not None:
+            environment["NEXAPOD_TOKEN"] = token
+        if transport.fingerprint is not None:
+            environment["NEXAPOD_FINGERPRINT"] = transport.fingerprint
         # Several nodes share this machine: one thread per job, unless the user says otherwise.
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
             environment.setdefault(name, "1")

@@ -36,6 +36,9 @@ class Options(msgspec.Struct, frozen=True):
         *lost* attempt (the node died) is always tried again and does not count.
     timeout_s
         Seconds one attempt may run; None for ever.
+    deadline_s
+        Seconds from its submission within which the job must have ended, all its attempts and
+        waits together; later it fails, whatever it is doing. None for ever.
     key
         Makes a submission repeatable: the same key gives the same job and its result, also after
         a restart, and also when the function's code was edited since. Other arguments under a key
@@ -54,6 +57,7 @@ class Options(msgspec.Struct, frozen=True):
     priority: int = 0
     retries: int = 0
     timeout_s: float | None = None
+    deadline_s: float | None = None
     key: str | None = None
     name: str | None = None
     sweep: str | None = None
@@ -105,6 +109,7 @@ class Options(msgspec.Struct, frozen=True):
             "priority": self.priority,
             "retries": self.retries,
             "timeout_s": self.timeout_s,
+            "deadline_s": self.deadline_s,
             "key": self.key,
             "name": self.name or "",
             "sweep": self.sweep,

@@ -16,12 +16,13 @@ import aiohttp
 import msgspec
 
 from nexapod import errors
-from nexapod.client.transport import Change, Columns, Listener
+from nexapod.client.transport import AUDIT_PAGE, Change, Columns, Listener
 from nexapod.core.records import Failure, Value
 from nexapod.core.states import JobState
-from nexapod.store.base import JobFilter
+from nexapod.store.base import AUDIT_COLUMNS, JobFilter
 from nexapod.wire import codec
 from nexapod.wire import messages as m
+from nexapod.wire.trust import distrust, pinned
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ _ERRORS: dict[str, type[errors.NexapodError]] = {
         errors.BadRequest, errors.Unauthorized, errors.Forbidden, errors.NotFound,
         errors.MethodNotAllowed, errors.Conflict, errors.LeaseLost, errors.Gone, errors.TooLarge,
         errors.UnsupportedMedia, errors.Misdirected, errors.Invalid, errors.Busy,
-        errors.Unavailable, errors.StorageFull,
+        errors.TooSlow, errors.Unavailable, errors.StorageFull,
     )
 }  # fmt: skip
 
@@ -48,6 +49,8 @@ class Remote:
         Where the coordinator listens.
     token
         The fleet's token; None for an open coordinator.
+    fingerprint
+        The SHA-256 of its certificate; None when an authority vouches for it.
 
     Raises
     ------
@@ -55,13 +58,16 @@ class Remote:
         When nothing answers there.
     Unauthorized
         When the token is not the fleet's.
+    Untrusted
+        When whoever answers cannot prove to be that coordinator.
     """
 
     is_local = False
 
-    def __init__(self, url: str, token: str | None) -> None:
+    def __init__(self, url: str, token: str | None, fingerprint: str | None = None) -> None:
         self.url = url.rstrip("/")
         self.token = token
+        self.fingerprint = fingerprint
         self.fleet_id = ""
         self._loop = asyncio.new_event_loop()
         self._session: aiohttp.ClientSession
@@ -81,7 +87,9 @@ class Remote:
     async def _begin(self) -> None:
         headers = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
         self._session = aiohttp.ClientSession(
-            headers=headers, timeout=aiohttp.ClientTimeout(total=120, sock_connect=10)
+            headers=headers,
+            timeout=aiohttp.ClientTimeout(total=120, sock_connect=10),
+            connector=aiohttp.TCPConnector(ssl=pinned(self.url, self.fingerprint)),
         )
         status = await self._ask("GET", "/status", patience_s=0.0)
         self.fleet_id = msgspec.json.decode(status, type=m.Status).fleet_id
@@ -132,7 +140,9 @@ class Remote:
                         return body
                     error: errors.NexapodError = _error_of(response, body)
             except (aiohttp.ClientError, TimeoutError, ConnectionError) as caught:
-                error = errors.Unreachable(
+                error = await distrust(
+                    caught, self.url, first=not self.fleet_id
+                ) or errors.Unreachable(
                     f"no coordinator answers at {self.url} "
                     f"({type(caught).__name__}); is it running, and is the address right?"
                 )
@@ -232,6 +242,35 @@ class Remote:
     async def get_blob(self, sha256: str) -> bytes:
         """See `Transport`."""
         return await self._ask("GET", f"/blobs/{sha256}")
+
+    async def tokens(self) -> list[m.TokenRow]:
+        """See `Transport`."""
+        return msgspec.json.decode(await self._ask("GET", "/tokens"), type=list[m.TokenRow])
+
+    async def make_token(self, wanted: m.NewToken) -> m.MadeToken:
+        """See `Transport`. Not repeated: a token whose secret nobody heard would stay for ever."""
+        body = await self._ask("POST", "/tokens", wanted, patience_s=0.0)
+        return msgspec.msgpack.decode(body, type=m.MadeToken)
+
+    async def revoke_token(self, token_id: str) -> m.TokenRow:
+        """See `Transport`."""
+        body = await self._ask("DELETE", f"/tokens/{token_id}")
+        return msgspec.json.decode(body, type=m.TokenRow)
+
+    async def node_token(self) -> str | None:
+        """See `Transport`."""
+        body = await self._ask("POST", "/invitation")
+        return msgspec.json.decode(body, type=m.Invitation).token
+
+    async def audit_columns(self, after_seq: int) -> Columns:
+        """See `Transport`."""
+        query = {"cursor": str(after_seq), "limit": str(AUDIT_PAGE)}
+        body = await self._ask("GET", "/audit", params=query)
+        rows = [
+            (*msgspec.structs.astuple(row)[:-1], bytes(row.detail).decode())
+            for row in msgspec.json.decode(body, type=list[m.AuditRow])
+        ]
+        return Columns(AUDIT_COLUMNS, rows)
 
     # ── the feed ─────────────────────────────────────────────────────────────────────────────────
 

@@ -12,9 +12,20 @@ import msgspec
 from nexapod.core.records import Failure, Value
 from nexapod.core.states import JobState
 from nexapod.store.base import JobFilter
-from nexapod.wire.messages import Cancelled, NewJob, NodeRow, Submitted
+from nexapod.wire.messages import (
+    Cancelled,
+    MadeToken,
+    NewJob,
+    NewToken,
+    NodeRow,
+    Submitted,
+    TokenRow,
+)
 
 T = TypeVar("T")
+
+#: Rows in one page of the audit.
+AUDIT_PAGE = 10_000
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
@@ -49,6 +60,7 @@ class Transport(Protocol):
 
     url: str
     token: str | None
+    fingerprint: str | None
     is_local: bool
     fleet_id: str
 
@@ -106,6 +118,21 @@ class Transport(Protocol):
 
     async def get_blob(self, sha256: str) -> bytes:
         """Stored bytes."""
+
+    async def tokens(self) -> list[TokenRow]:
+        """Every token, without its secret."""
+
+    async def make_token(self, wanted: NewToken) -> MadeToken:
+        """A new token; its secret is told this once."""
+
+    async def revoke_token(self, token_id: str) -> TokenRow:
+        """End a token."""
+
+    async def node_token(self) -> str | None:
+        """The secret with which machines join."""
+
+    async def audit_columns(self, after_seq: int) -> Columns:
+        """One page of who did what."""
 
     def close(self) -> None:
         """Let go."""

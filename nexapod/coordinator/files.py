@@ -1,10 +1,13 @@
-"""Where a fleet keeps its things: the database, and four neighbours with the same name.
+"""Where a fleet keeps its things: the database, and its neighbours with the same name.
 
 =================  ==================================================================
 ``NAME.db``        the database (and SQLite's ``-wal`` while it runs)
 ``NAME.blobs/``    large values
+``NAME.backups/``  copies of the database
 ``NAME.lock``      held by the process that runs the coordinator; names it
-``NAME.token``     the secret, readable by its owner alone
+``NAME.token``     the fleet's own token, readable by its owner alone
+``NAME.node-token``  the token that invitations carry, likewise
+``NAME.cert.pem``  the certificate that was made for it, and ``NAME.key.pem``, its key
 ``NAME.run``       where the running coordinator is: url, pid, since when
 =================  ==================================================================
 """
@@ -32,6 +35,7 @@ class RunFile(msgspec.Struct, frozen=True):
     started_at: float
     open: bool = False
     in_kernel: bool = False
+    fingerprint: str | None = None
 
 
 class FleetFiles:
@@ -82,6 +86,11 @@ class FleetFiles:
         return self.beside(".blobs")
 
     @property
+    def backups(self) -> Path:
+        """The folder of the database's copies."""
+        return self.beside(".backups")
+
+    @property
     def nodes(self) -> Path:
         """The folder of the local nodes' scratch files and logs."""
         return self.beside(".nodes")
@@ -91,6 +100,21 @@ class FleetFiles:
         """The lock file."""
         return self.beside(".lock")
 
+    @property
+    def node_token(self) -> PrivateFile:
+        """The file of the token that invitations carry."""
+        return PrivateFile(self.beside(".node-token"))
+
+    @property
+    def certificate(self) -> PrivateFile:
+        """The file of the certificate that was made for this fleet."""
+        return PrivateFile(self.beside(".cert.pem"))
+
+    @property
+    def key(self) -> PrivateFile:
+        """The file of that certificate's key."""
+        return PrivateFile(self.beside(".key.pem"))
+
     def token(self, wanted: str | None = None) -> str:
         """The fleet's token: `wanted`, else the one on file, else a new one. Kept in a 0600 file.
 
@@ -99,19 +123,16 @@ class FleetFiles:
         Invalid
             When `wanted` could not be sent in a header.
         """
-        path = self.beside(".token")
+        file = PrivateFile(self.beside(".token"))
         if wanted is None:
-            with contextlib.suppress(FileNotFoundError):
-                found = path.read_text().strip()
-                if found:
-                    path.chmod(0o600)
-                    return found
+            if found := file.read():
+                return found
             wanted = new_secret()
         elif not (
             wanted.isascii() and wanted.isprintable() and wanted.strip() == wanted and wanted
         ):
             raise errors.Invalid("a token is printable ASCII without spaces around it")
-        _write_private(path, wanted + "\n")
+        file.write(wanted)
         return wanted
 
     def write_run(self, run: RunFile) -> None:
@@ -129,6 +150,25 @@ class FleetFiles:
         """Where the coordinator that runs in this process listens, if it said so."""
         run = self.read_run()
         return run.url if run is not None and run.pid == pid else None
+
+
+class PrivateFile:
+    """A secret in a file that nobody but its owner can read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> str | None:
+        """The secret, None when there is none."""
+        with contextlib.suppress(FileNotFoundError):
+            if found := self.path.read_text().strip():
+                self.path.chmod(0o600)
+                return found
+        return None
+
+    def write(self, secret: str) -> None:
+        """Put this one in its place."""
+        _write_private(self.path, secret + "\n")
 
 
 def _write_private(path: Path, text: str) -> None:

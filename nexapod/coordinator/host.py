@@ -21,13 +21,20 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from nexapod import errors
-from nexapod.api.app import Api, HttpServer
+from nexapod.api.app import Api
+from nexapod.api.connections import HttpServer
 from nexapod.api.gate import Gate
+from nexapod.coordinator.backups import Backups
+from nexapod.coordinator.descriptors import raise_limit
 from nexapod.coordinator.files import FleetFiles, RunFile
+from nexapod.coordinator.keyring import Keyring
 from nexapod.coordinator.lock import DatabaseLock
-from nexapod.coordinator.options import HostOptions, host_headers, url_of
+from nexapod.coordinator.options import HostOptions, host_headers, is_loopback, url_of
+from nexapod.coordinator.room import DiskRoom
 from nexapod.coordinator.service import Service
 from nexapod.coordinator.sweeper import sweep
+from nexapod.coordinator.tls import tls_of
+from nexapod.coordinator.upkeep import Upkeep
 from nexapod.store.blobs import BlobStore
 from nexapod.store.sqlite import SqliteStore
 from nexapod.store.thread import StoreThread
@@ -71,12 +78,14 @@ class Host:
         self._lock = DatabaseLock(self.files.lock, self.files.database, self.files.url_of)
         try:
             self.token = None if options.open else self.files.token(options.token)
+            self._tls = tls_of(options, self.files)
             self._socket = self._bind()
         except BaseException:
             self._lock.release()
             raise
         self.port: int = self._socket.getsockname()[1]
-        self.url = url_of(options.host, self.port)
+        self.fingerprint = None if self._tls is None else self._tls.fingerprint
+        self.url = self._url()
         self.service: Service
         self.loop: asyncio.AbstractEventLoop
         self._server: HttpServer | None = None
@@ -86,11 +95,19 @@ class Host:
         self._thread = threading.Thread(
             target=self._run, name=f"nexapod-{options.name}", daemon=True
         )
+        raise_limit()
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_INTERVAL_S))
         self._thread.start()
         self._ready.result()
         _hosts.add(self)
         atexit.register(self.stop)
+
+    def _url(self) -> str:
+        """The URL to tell others: under the name that an authority vouches for, where one does."""
+        if self._tls is None:
+            return url_of(self.options.host, self.port)
+        known = () if is_loopback(self.options.host) else self._tls.names
+        return url_of(known[0] if known else self.options.host, self.port, "https")
 
     def _bind(self) -> socket.socket:
         """Listen on the wanted port, else on the next free one.
@@ -135,8 +152,18 @@ class Host:
         try:
             store = await thread.call(SqliteStore, self.files.database)
             try:
-                self.service = Service(store, BlobStore(self.files.blobs), thread)
+                keyring = Keyring(store, thread, self.token, self.files.node_token)
+                folder, reserve_bytes = self.files.database.parent, self.options.disk_reserve_bytes
+                room = DiskRoom(folder, reserve_bytes)
+                self.service = Service(
+                    store, BlobStore(self.files.blobs), thread, keyring, room
+                )  # fmt: skip
                 await self.service.start()
+                self.notes += store.notes
+                self._backups = Backups(
+                    store, thread, self.files, room.reserve_bytes,
+                    every_s=self.options.backup_every_s, kept=self.options.backups_kept,
+                )  # fmt: skip
                 await self._listen_and_wait()
             finally:
                 await thread.call(store.close)
@@ -144,9 +171,17 @@ class Host:
             thread.stop()
 
     async def _listen_and_wait(self) -> None:
-        gate = Gate(self.token, host_headers(self.options.host, self.port))
-        self._server = HttpServer(Api(self.service, gate))
-        server = await self.loop.create_server(self._server, sock=self._socket, backlog=1024)
+        limits, scheme = self.options.limits, self.url.partition(":")[0]
+        names, listening = set[str](), {}
+        if self._tls is not None:
+            names = {f"{name}:{self.port}" for name in self._tls.names}
+            listening = self._tls.listening(limits.handshake_s)
+        hosts = host_headers(self.options.host, self.port) | names
+        gate = Gate(self.service.keyring, hosts, scheme)
+        self._server = HttpServer(Api(self.service, gate), limits)
+        server = await self.loop.create_server(
+            self._server, sock=self._socket, backlog=1024, **listening
+        )  # fmt: skip
         self.files.write_run(
             RunFile(
                 self.options.name,
@@ -155,14 +190,23 @@ class Host:
                 time.time(),
                 self.options.open,
                 self.in_kernel,
+                self.fingerprint,
             )
         )
+        self.service.meter.connections = lambda: (
+            len(self._server.connections) if self._server else 0
+        )
+        self.service.chronicle.started(self.url)
         sweeper = self.loop.create_task(sweep(self.service))
+        reaper = self.loop.create_task(self._server.reap())
+        upkeep = Upkeep(self.service, self._backups, self.files.database)
         self._ready.set_result(None)
         try:
             await self._stop.wait()
         finally:
             sweeper.cancel()
+            reaper.cancel()
+            upkeep.stop()
             server.close()
             await self.service.drain()
             self._server.pre_shutdown()  # idle connections; `shutdown` would wait for them

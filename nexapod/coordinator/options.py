@@ -10,6 +10,46 @@ import msgspec
 from nexapod import errors
 
 
+class Limits(msgspec.Struct, frozen=True):
+    """How long the coordinator waits for clients, and for how many of them.
+
+    Attributes
+    ----------
+    head_s
+        A request's head is complete so long after its first byte; the first one of a connection
+        after the connection's start.
+    idle_body_s
+        A body may stand still for so long.
+    slow_body_s, body_bytes_per_s
+        Over every stretch so long, a body arrives at this pace at least.
+    unread_s
+        An answer of which a client reads nothing for so long ends its connection.
+    keep_alive_s
+        A connection may idle for so long between two requests.
+    handshake_s
+        TLS is agreed on within this time.
+    connections
+        So many connections may be open that have shown no token; beyond, the oldest ends.
+    bodies_bytes
+        All bodies that are being read, together.
+    """
+
+    head_s: float = 10.0
+    idle_body_s: float = 30.0
+    slow_body_s: float = 30.0
+    body_bytes_per_s: float = 1000.0
+    unread_s: float = 30.0
+    keep_alive_s: float = 75.0
+    handshake_s: float = 10.0
+    connections: int = 512
+    bodies_bytes: int = 512 * 1024 * 1024
+
+    @property
+    def shortest_s(self) -> float:
+        """The shortest patience: one has to look more often than that."""
+        return min(self.head_s, self.idle_body_s, self.slow_body_s, self.unread_s)
+
+
 class HostOptions(msgspec.Struct, frozen=True):
     """Where the coordinator listens, and for whom.
 
@@ -27,6 +67,19 @@ class HostOptions(msgspec.Struct, frozen=True):
         No token. Loopback only.
     insecure
         Allow plain HTTP beyond loopback.
+    tls
+        Speak HTTPS. None: beyond loopback, and with a certificate of one's own.
+    cert, key
+        Files of one's own certificate (PEM, with its chain) and its key; without them one is made
+        and kept beside the database.
+    limits
+        What slow, silent and too many clients meet.
+    disk_reserve_bytes
+        Below so much free disk, submissions are refused so that results have room; None for
+        512 MiB, or a twentieth of a small disk.
+    backup_every_s, backups_kept
+        How often the database is copied (0: only when asked), and how many copies are kept beside
+        the last one of each of seven days.
     """
 
     name: str = "default"
@@ -36,6 +89,21 @@ class HostOptions(msgspec.Struct, frozen=True):
     token: str | None = None
     open: bool = False
     insecure: bool = False
+    disk_reserve_bytes: int | None = None
+    backup_every_s: float = 3600.0
+    backups_kept: int = 24
+
+    tls: bool | None = None
+    cert: str | None = None
+    key: str | None = None
+    limits: Limits = Limits()
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether it speaks HTTPS."""
+        if self.tls is None:
+            return not self.insecure and (self.cert is not None or not is_loopback(self.host))
+        return self.tls
 
     def check(self) -> None:
         """Refuse what would be unsafe or cannot work.
@@ -46,18 +114,28 @@ class HostOptions(msgspec.Struct, frozen=True):
         """
         if not 0 <= self.port <= 65_535:
             raise errors.Invalid("a port is a number from 0 to 65535")
+        if self.backup_every_s < 0 or self.backups_kept < 1:
+            raise errors.Invalid("backups are made every so many seconds (0: never), one or more")
         if self.open and self.token is not None:
             raise errors.Invalid("an open coordinator has no token; leave one of the two out")
+        if (self.cert is None) is not (self.key is None):
+            raise errors.Invalid("a certificate and its key go together; pass both cert and key")
+        if self.insecure and (self.tls or self.cert is not None):
+            raise errors.Invalid("insecure=True means plain HTTP; leave it out for TLS")
+        if self.tls is False and self.cert is not None:
+            raise errors.Invalid("tls=False has no use for a certificate; leave one of them out")
+        if self.limits.connections < 1:
+            raise errors.Invalid("at least one connection must be allowed")
         if is_loopback(self.host):
             return
         if self.open:
             raise errors.Invalid(
                 "open=True switches tokens off and is refused beyond this machine; bind 127.0.0.1"
             )
-        if not self.insecure:
+        if not self.is_encrypted and not self.insecure:
             raise errors.Invalid(
-                f"binding {self.host} would send tokens and data unencrypted; use an SSH tunnel to "
-                "127.0.0.1, or pass insecure=True on a network that you trust"
+                f"binding {self.host} without TLS would send tokens and data unencrypted; leave "
+                "tls=False out, or pass insecure=True on a network that you trust"
             )
 
 
@@ -91,13 +169,13 @@ def host_headers(host: str, port: int) -> set[str]:
     if not is_loopback(host):
         names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
     headers = {f"{name}:{port}" for name in names}
-    return headers | names if port == 80 else headers
+    return headers | names if port in (80, 443) else headers
 
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host.lower()
 
 
-def url_of(host: str, port: int) -> str:
+def url_of(host: str, port: int, scheme: str = "http") -> str:
     """The URL to tell others."""
-    return f"http://{_bracketed(public_host(host))}:{port}"
+    return f"{scheme}://{_bracketed(public_host(host))}:{port}"

@@ -18,7 +18,9 @@ from nexapod.wire.messages import NewJob
 INLINE_BYTES = 16 * 1024 * 1024
 
 
-def order_of(job: NewJob, content_type: str = JSON, key: str | None = None) -> Order:
+def order_of(
+    job: NewJob, content_type: str = JSON, key: str | None = None, owner: str = ""
+) -> Order:
     """Check what the message types cannot say, and build the order.
 
     Parameters
@@ -29,6 +31,8 @@ def order_of(job: NewJob, content_type: str = JSON, key: str | None = None) -> O
         What its raw fields are written in.
     key
         An idempotency key from outside the body; one in the body wins.
+    owner
+        Whose job it is; empty for the fleet's own. Keys of different owners are different keys.
 
     Raises
     ------
@@ -64,10 +68,13 @@ def order_of(job: NewJob, content_type: str = JSON, key: str | None = None) -> O
     compared = msgspec.structs.replace(job, job_id=None)
     if job.identity is not None:
         compared = msgspec.structs.replace(compared, payload=None, blob=None)
+    submission = hashlib.sha256(msgspec.msgpack.encode(compared)).digest()
+    if owner:  # a job id that somebody else has used is not ours to repeat
+        submission = hashlib.sha256(owner.encode() + submission).digest()
     return Order(
         id=job.job_id or new_job_id(),
         demand=demand,
-        submission=hashlib.sha256(msgspec.msgpack.encode(compared)).digest(),
+        submission=submission,
         payload=payload,
         blob=job.blob,
         params=as_json(job.params, content_type),
@@ -76,10 +83,17 @@ def order_of(job: NewJob, content_type: str = JSON, key: str | None = None) -> O
         priority=job.priority,
         retries=job.retries,
         timeout_s=job.timeout_s,
-        key=job.key or key,
+        key=own_key(job.key or key, owner),
         after=job.after,
         retry_of=job.retry_of,
+        deadline_s=job.deadline_s,
+        owner=owner,
     )
+
+
+def own_key(key: str | None, owner: str) -> str | None:
+    """The idempotency key as stored: another owner's same word is another key."""
+    return f"{owner}/{key}" if key is not None and owner else key
 
 
 def _data(job: NewJob, content_type: str) -> bytes | None:

@@ -14,12 +14,16 @@ import hashlib
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from nexapod import errors
 from nexapod.coordinator.feed import Feed
+from nexapod.coordinator.keyring import Keyring
+from nexapod.coordinator.logs import Chronicle
+from nexapod.coordinator.meter import Meter
+from nexapod.coordinator.room import DiskRoom
 from nexapod.core import commands as c
 from nexapod.core import events as e
 from nexapod.core.board import Board
@@ -30,6 +34,9 @@ from nexapod.ids import new_job_id
 from nexapod.store.base import Payload, Store
 from nexapod.store.blobs import BlobStore
 from nexapod.store.thread import StoreThread
+
+if TYPE_CHECKING:
+    from nexapod.coordinator.backups import Backups
 
 logger = logging.getLogger(__name__)
 
@@ -53,10 +60,11 @@ _MEMORY = frozenset(e.MEMORY)
 class Batch:
     """Events that share a commit, and who waits for it."""
 
-    __slots__ = ("error", "events", "is_settled", "waiters")
+    __slots__ = ("began_s", "error", "events", "is_settled", "waiters")
 
     def __init__(self) -> None:
         self.events: list[e.Event] = []
+        self.began_s = 0.0
         self.waiters: list[asyncio.Future[None]] = []
         self.is_settled = False
         self.error: BaseException | None = None
@@ -93,13 +101,29 @@ class Service:
         Where the truth lies.
     thread
         The thread on which `store` is used.
+    keyring
+        Who is let in; everybody, when there is none.
+    room
+        What the disk has left; no limit, when it is None.
     """
 
-    def __init__(self, store: Store, blobs: BlobStore, thread: StoreThread) -> None:
+    def __init__(
+        self,
+        store: Store,
+        blobs: BlobStore,
+        thread: StoreThread,
+        keyring: Keyring | None = None,
+        room: DiskRoom | None = None,
+    ) -> None:
         self.store = store
         self.blobs = blobs
+        self.keyring = keyring or Keyring(store, thread, None)
+        self.room = room or DiskRoom(None)
         self.board = Board()
         self.feed = Feed()
+        self.meter = Meter()
+        self.chronicle = Chronicle()
+        self.backups: Backups | None = None
         self.fleet_id = ""
         self.started_at = time.time()
         self._thread = thread
@@ -122,6 +146,9 @@ class Service:
         board = Board()
         board.restore(snapshot, time.monotonic(), time.time())
         self.board = board
+        for job in board.jobs.values():
+            self.feed.know(job.spec.id, job.spec.owner)
+        await self.keyring.load()
         self.fleet_id = snapshot.fleet_id
         self._payloads.clear()
         self._payload_bytes = 0
@@ -152,29 +179,36 @@ class Service:
 
     # ── the one way to change anything ───────────────────────────────────────────────────────────
 
-    async def execute(self, command: c.Command) -> Any:
-        """Do `command`; the reply is given once its effect is on disk.
+    async def execute(self, command: c.Command, note: e.Audited | None = None) -> Any:
+        """Do `command`; the reply is given once its effect is on disk, and `note` with it.
 
         Raises
         ------
         NexapodError
             Refused, or not stored; either way nothing happened.
         """
-        decision = self._decide(command)
+        decision = self._decide(command, note)
         await self._settled(decision)
         return decision.reply
+
+    async def write(self, note: e.Audited) -> None:
+        """Write down what somebody did; on disk when this returns."""
+        if self._refusal is not None:
+            raise self._refusal
+        self._apply([note])
+        await self._settled(Decision([note]))
 
     async def _settled(self, decision: Decision) -> None:
         """Until everything that the decision's reply depends on is on disk."""
         if decision.wait and (batch := self._gathering or self._writing) is not None:
             await self._committed(batch)
 
-    def _decide(self, command: c.Command) -> Decision:
+    def _decide(self, command: c.Command, note: e.Audited | None = None) -> Decision:
         if self._refusal is not None:
             raise self._refusal
         decision = decide(self.board, command, self.now())
-        if decision.events:
-            self._apply(decision.events)
+        if decision.events:  # a mere repeat did nothing worth a note
+            self._apply(decision.events if note is None else [*decision.events, note])
         return decision
 
     def _apply(self, events: Sequence[e.Event]) -> None:
@@ -233,6 +267,7 @@ class Service:
             self._loop.call_soon(self._write_when_quiet, batch, len(batch.events))
             return
         self._gathering, self._writing = None, batch
+        batch.began_s = time.perf_counter()
 
         def done(_result: Any, error: BaseException | None) -> None:
             if not self._loop.is_closed():
@@ -242,6 +277,7 @@ class Service:
 
     def _written(self, batch: Batch, error: BaseException | None) -> None:
         self._writing = None
+        self.meter.commit(batch.events, time.perf_counter() - batch.began_s, error)
         if error is not None:
             self._recover(batch, error)
             return
@@ -261,9 +297,9 @@ class Service:
             else errors.Unavailable("the coordinator could not store this; try again")
         )
         if not isinstance(error, errors.NexapodError):
-            logger.error("a commit failed", exc_info=error)
+            logger.error("a commit failed", exc_info=error, extra={"event": "commit_failed"})
         else:
-            logger.error("%s", error)
+            logger.error("%s", error, extra={"event": "commit_failed"})
         self._refusal = errors.Unavailable("the coordinator is recovering; try again in a moment")
         gathered, self._gathering = self._gathering, None
         batch.settle(refusal)
@@ -363,8 +399,11 @@ class Service:
 
     # ── verbs that need the store ────────────────────────────────────────────────────────────────
 
-    async def submit(self, orders: Sequence[c.Order]) -> list[tuple[str, Any]]:
+    async def submit(
+        self, orders: Sequence[c.Order], note: e.Audited | None = None
+    ) -> list[tuple[str, Any]]:
         """Submit jobs, all or none; looks up what the board does not know."""
+        self.room.take(sum(len(order.payload or b"") for order in orders), len(orders))
         board = self.board
         ids = {
             job_id
@@ -376,7 +415,7 @@ class Service:
         closed: dict[str, ClosedJob] = {}
         if ids or keys:
             closed = await self._thread.call(self._look_up, ids, keys)
-        answer: list[tuple[str, Any]] = await self.execute(c.Submit(tuple(orders), closed))
+        answer: list[tuple[str, Any]] = await self.execute(c.Submit(tuple(orders), closed), note)
         return answer
 
     def _look_up(self, ids: set[str], keys: set[str]) -> dict[str, ClosedJob]:
@@ -388,6 +427,7 @@ class Service:
         """Submit jobs whose ids were made just now by this process, with no keys to look up."""
         if any(o.after or o.key for o in orders):
             return await self.submit(orders)
+        self.room.take(sum(len(order.payload or b"") for order in orders), len(orders))
         answer: list[tuple[str, Any]] = await self.execute(c.Submit(tuple(orders)))
         return answer
 
@@ -401,27 +441,48 @@ class Service:
         verdicts: list[Verdict] = await self.execute(command)
         return verdicts
 
-    async def cancel(self, job_ids: Sequence[str]) -> list[Verdict]:
+    async def cancel(self, job_ids: Sequence[str], note: e.Audited | None = None) -> list[Verdict]:
         """Cancel jobs; one verdict each."""
         unknown = [j for j in job_ids if j not in self.board.jobs and j not in self.board.recent]
         closed = await self._thread.call(self.store.closed, unknown) if unknown else {}
-        verdicts: list[Verdict] = await self.execute(c.Cancel(tuple(job_ids), closed))
+        command = c.Cancel(tuple(job_ids), closed)
+        verdicts: list[Verdict] = await self.execute(command, note)
         return verdicts
 
-    async def retry(self, job_id: str) -> tuple[str, Any]:
-        """Submit a finished job again: the same order, a new id, no key."""
+    async def owners(self, job_ids: Sequence[str]) -> dict[str, str]:
+        """Whose these jobs are, by id; unknown ones are left out."""
+        board = self.board
+        found: dict[str, str] = {}
+        for job_id in job_ids:
+            if (job := board.jobs.get(job_id)) is not None:
+                found[job_id] = job.spec.owner
+            elif (closed := board.recent.get(job_id)) is not None:
+                found[job_id] = closed.owner
+        missing = [job_id for job_id in job_ids if job_id not in found]
+        if missing:
+            found.update(await self._thread.call(self.store.job_owners, missing))
+        return found
+
+    async def retry(
+        self, job_id: str, key: str | None = None, note: e.Audited | None = None
+    ) -> tuple[str, Any]:
+        """Submit a finished job again: the same order and owner, a new id, a key of its own."""
         if job_id in self.board.jobs:
             raise errors.Conflict("this job has not ended yet; cancel it first, or wait")
         order = await self._thread.call(self.store.order, job_id)
         if order is None:
             raise errors.NotFound("there is no job with this id")
-        again = msgspec.structs.replace(order, id=new_job_id(), retry_of=job_id)
-        return (await self.submit([again]))[0]
+        again = msgspec.structs.replace(order, id=new_job_id(), retry_of=job_id, key=key)
+        return (await self.submit([again], note))[0]
 
     async def payloads(self, jobs: Sequence[LeasedJob]) -> dict[int, Payload]:
         """What the node gets for each leased job, by `seq`."""
-        found = {job.seq: p for job in jobs if (p := self._payloads.get(job.seq)) is not None}
-        missing = [job.seq for job in jobs if job.seq not in found]
+        return await self.payloads_of([job.seq for job in jobs])
+
+    async def payloads_of(self, seqs: Sequence[int]) -> dict[int, Payload]:
+        """The payloads of jobs, by `seq`."""
+        found = {seq: known for seq in seqs if (known := self._payloads.get(seq)) is not None}
+        missing = [seq for seq in seqs if seq not in found]
         if missing:
             found.update(await self._thread.call(self.store.payloads, missing))
         return found

@@ -25,5 +25,6 @@ async def sweep(service: Service) -> None:
         now_s = time.monotonic()
         gap_s = max(0.0, now_s - last_s - PERIOD_S)
         last_s = now_s
-        with contextlib.suppress(errors.Unavailable):
+        with contextlib.suppress(errors.Unavailable, OSError):
             await service.execute(Tick(gap_s))
+            await service.read(service.room.look)

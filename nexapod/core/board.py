@@ -10,119 +10,20 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 
 from nexapod.core import events as e
-from nexapod.core.records import (
-    Capacity,
-    ClosedJob,
-    Demand,
-    JobSpec,
-    NodeRecord,
-    NodeView,
-    Snapshot,
-)
-from nexapod.core.schedule import Queue, why_not
-from nexapod.core.states import FINAL, TRANSITIONS, AttemptEnd, JobState, NodeState
+from nexapod.core import invariants
+from nexapod.core.alarms import Alarms, due, sweep_out
+from nexapod.core.job import Ended, Job, Lease
+from nexapod.core.node import Node
+from nexapod.core.records import ClosedJob, NodeView, OpenJob, Snapshot
+from nexapod.core.schedule import Queue
+from nexapod.core.states import TRANSITIONS, AttemptEnd, JobState
+
+__all__ = ["BACKOFF_MOST_S", "Board", "Job", "Lease", "Node"]
 
 #: Finished jobs remembered in memory, so that a repeat right after needs no look at the store.
 RECENT = 10_000
-SUSPECT_AFTER_S = 45.0
-LOST_AFTER_S = 120.0
-
-
-class Lease:
-    """A job in a node's hands. A job without one is pending: there is no third way to write it."""
-
-    __slots__ = ("deadline_s", "elapsed_s", "epoch", "lease_s", "node_id", "request_id")
-
-    def __init__(
-        self, node_id: str, epoch: int, deadline_s: float, lease_s: float, request_id: str | None
-    ) -> None:
-        self.node_id = node_id
-        self.epoch = epoch
-        self.deadline_s = deadline_s
-        self.lease_s = lease_s
-        self.request_id = request_id
-        self.elapsed_s: float = 0.0
-
-
-class Job:
-    """An open job."""
-
-    __slots__ = (
-        "after",
-        "epoch",
-        "failures",
-        "former",
-        "lease",
-        "lost_on",
-        "queued",
-        "spec",
-        "submission",
-        "waits_on",
-    )
-
-    def __init__(self, spec: JobSpec, submission: bytes, after: tuple[str, ...]) -> None:
-        self.spec = spec
-        self.submission = submission
-        self.after = after
-        self.waits_on: set[str] | None = None
-        self.epoch = spec.first_epoch
-        self.failures = 0
-        self.lost_on: tuple[str, ...] = ()
-        # The node whose lease on it ran out last, while nobody had it since: it may save its work.
-        self.former: str | None = None
-        self.lease: Lease | None = None
-        self.queued = False
-
-    @property
-    def state(self) -> JobState:
-        """Pending or assigned."""
-        return JobState.PENDING if self.lease is None else JobState.ASSIGNED
-
-
-class Node:
-    """A registered node."""
-
-    __slots__ = ("cancels", "completed", "failed", "fits", "last_seen_at", "last_seen_s", "leases",
-                 "left", "record")  # fmt: skip
-
-    def __init__(self, record: NodeRecord, mono_s: float, at: float) -> None:
-        self.record = record
-        self.last_seen_s = mono_s
-        self.last_seen_at = at
-        self.leases: dict[str, Job] = {}
-        self.cancels: set[tuple[str, int]] = set()
-        self.left = False
-        self.completed = 0
-        self.failed = 0
-        self.fits: dict[Demand, bool] = {}
-
-    @property
-    def capacity(self) -> Capacity:
-        """What it can give."""
-        return self.record.capacity
-
-    def can_run(self, demand: Demand) -> bool:
-        """Whether the node could ever run such a job (cached until it registers anew)."""
-        known = self.fits.get(demand)
-        if known is None:
-            if len(self.fits) > 10_000:
-                self.fits.clear()
-            known = self.fits[demand] = why_not(self.capacity, demand) is None
-        return known
-
-    def state(self, mono_s: float) -> NodeState:
-        """How the node is, judged by when it was last heard of.
-
-        A node holding a live lease is at worst suspect: a plain node says nothing while it works.
-        """
-        if self.left:
-            return NodeState.DRAINING if self.leases else NodeState.LEFT
-        silent_s = mono_s - self.last_seen_s
-        if silent_s <= SUSPECT_AFTER_S:
-            return NodeState.ONLINE
-        if silent_s <= LOST_AFTER_S or self.leases:
-            return NodeState.SUSPECT
-        return NodeState.LOST
+#: The longest wait before another attempt.
+BACKOFF_MOST_S = 60.0
 
 
 class Board:
@@ -134,7 +35,9 @@ class Board:
         self.nodes: dict[str, Node] = {}
         self.leased: dict[str, Job] = {}
         self.dependants: dict[str, list[Job]] = {}
-        self.delayed: list[tuple[float, int, Job]] = []
+        self.delayed: Alarms = []
+        self.deadlines: Alarms = []
+        self.with_deadline = 0
         self.queue = Queue()
         self.recent: OrderedDict[str, ClosedJob] = OrderedDict()
         self.recent_keys: dict[str, ClosedJob] = {}
@@ -165,24 +68,35 @@ class Board:
         for stored in loaded:
             job = Job(stored.spec, stored.submission, stored.after)
             job.epoch, job.failures, job.lost_on = stored.epoch, stored.failures, stored.lost_on
-            job.former = stored.former
+            if stored.former is not None and stored.end is not None:
+                job.ended = Ended(stored.former, stored.epoch, stored.end)
             self.jobs[stored.spec.id] = job
             if stored.spec.key is not None:
                 self.keys[stored.spec.key] = job
-            if stored.node_id is not None:
-                lease_s = stored.lease_s or 0.0
-                self._hold(
-                    job,
-                    Lease(stored.node_id, job.epoch, mono_s + lease_s, lease_s, stored.request_id),
-                )
-            self.counts[job.state] += 1
+            if stored.spec.deadline_at is not None:
+                # However far back the wall clock jumped, no more than the whole time is left.
+                since = max(at, stored.spec.created_at)
+                self._end_by(job, mono_s + stored.spec.deadline_at - since)
+        self._hold_again(loaded, mono_s)
         for stored in loaded:
             job = self.jobs[stored.spec.id]
+            self.counts[job.state] += 1
             if job.lease is None:
                 self._wait_on(job, [d for d in stored.after if d in self.jobs])
                 if job.waits_on is None:
-                    delay_s = (stored.not_before_at or 0.0) - at
+                    delay_s = min((stored.not_before_at or 0.0) - at, BACKOFF_MOST_S)
                     self._enqueue(job, mono_s + delay_s if delay_s > 0 else 0.0)
+
+    def _hold_again(self, stored: Iterable[OpenJob], mono_s: float) -> None:
+        """Every assigned job gets one full fresh lease, on its node in the order leased."""
+        held = [one for one in stored if one.node_id is not None]
+        held.sort(key=lambda one: (one.leased_at or 0.0, -one.spec.priority, one.spec.seq))
+        for one in held:
+            lease_s = one.lease_s or 0.0
+            self._hold(
+                self.jobs[one.spec.id],
+                Lease(one.node_id or "", one.epoch, mono_s + lease_s, lease_s, one.request_id),
+            )
 
     # ── events ───────────────────────────────────────────────────────────────────────────────────
 
@@ -199,6 +113,8 @@ class Board:
             self.keys[spec.key] = job
         self.next_seq = spec.seq + 1
         self.counts[JobState.PENDING] += 1
+        if event.deadline_s is not None:
+            self._end_by(job, event.deadline_s)
         self._wait_on(job, event.waits_on)
         if job.waits_on is None:
             self.queue.add(job)
@@ -212,7 +128,6 @@ class Board:
             )
         self.queue.discard(job)
         job.epoch = event.epoch
-        job.former = None
         self._hold(
             job,
             Lease(event.node_id, event.epoch, event.deadline_s, event.lease_s, event.request_id),
@@ -225,7 +140,7 @@ class Board:
         if lease is not None:
             self._move(JobState.ASSIGNED, JobState.PENDING)
             job.lease = None
-            job.former = event.node_id if event.end is AttemptEnd.LOST else None
+            job.ended = Ended(event.node_id, event.epoch, event.end)
             del self.leased[event.job_id]
             if node is not None:
                 node.leases.pop(event.job_id, None)
@@ -251,6 +166,9 @@ class Board:
             self.keys.pop(job.spec.key, None)
         if job.queued:
             self.queue.discard(job)
+        if job.spec.deadline_at is not None:
+            self.with_deadline -= 1
+            sweep_out(self.deadlines, self.with_deadline, self._is_open)
         for needed in job.waits_on or ():
             self.dependants[needed].remove(job)
         for dependant in self.dependants.pop(event.job_id, ()):
@@ -342,9 +260,16 @@ class Board:
         else:
             self.queue.add(job)
 
+    def _end_by(self, job: Job, deadline_s: float) -> None:
+        self.with_deadline += 1
+        heapq.heappush(self.deadlines, (deadline_s, job.spec.seq, job))
+
+    def _is_open(self, job: Job) -> bool:
+        return self.jobs.get(job.spec.id) is job
+
     def _waits(self, job: Job) -> bool:
         """Whether a delayed job still wants its place in the queue."""
-        return self.jobs.get(job.spec.id) is job and job.lease is None and not job.queued
+        return self._is_open(job) and job.lease is None and not job.queued
 
     def _move(self, before: JobState, after: JobState) -> None:
         self._allow(before, after)
@@ -357,6 +282,10 @@ class Board:
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────
 
+    def overdue(self, now_s: float) -> list[Job]:
+        """The open jobs whose own deadline has passed, soonest first."""
+        return [job for job in due(self.deadlines, now_s) if self._is_open(job)]
+
     def closed(self, job_id: str) -> ClosedJob | None:
         """A recently finished job."""
         return self.recent.get(job_id)
@@ -364,64 +293,13 @@ class Board:
     def node_views(self, mono_s: float) -> list[NodeView]:
         """Every node as people see it, with the reasons why waiting jobs cannot run there."""
         demands = [(demand, len(line)) for demand, line in self.queue.lines.items()]
-        return [self._node_view(node, demands, mono_s) for node in self.nodes.values()]
-
-    def _node_view(self, node: Node, demands: list[tuple[Demand, int]], mono_s: float) -> NodeView:
-        reasons: Counter[str] = Counter()
-        for demand, count in demands[:200]:
-            if not node.can_run(demand):
-                reasons[why_not(node.capacity, demand) or ""] += count
-        unmatched = tuple(
-            f"{count} waiting {'job' if count == 1 else 'jobs'}: {reason}"
-            for reason, count in reasons.most_common(3)
-        )
-        running = sum(1 for job in node.leases.values() if job.lease and job.lease.elapsed_s >= 0)
-        slots = node.capacity.slots
-        return NodeView(
-            node.record,
-            node.state(mono_s),
-            len(node.leases),
-            running if slots is None else min(running, slots),
-            node.last_seen_at,
-            node.completed,
-            node.failed,
-            unmatched,
-        )
+        return [node.view(demands, mono_s) for node in self.nodes.values()]
 
     # ── invariants ───────────────────────────────────────────────────────────────────────────────
 
     def check(self) -> None:
         """Raise AssertionError unless every invariant holds. O(n): for tests."""
-        held = {job_id for node in self.nodes.values() for job_id in node.leases}
-        assigned = {job_id for job_id, job in self.jobs.items() if job.lease is not None}
-        assert held == assigned == set(self.leased), "leases on nodes and on jobs agree"
-        delayed = {id(job) for _, _, job in self.delayed}
-        waiting = 0
-        for job_id, job in self.jobs.items():
-            assert job.spec.id == job_id
-            if job.lease is not None:
-                assert not job.queued, f"{job_id} is both leased and queued"
-                assert job.lease.epoch == job.epoch, f"{job_id} is leased under another epoch"
-                assert self.nodes[job.lease.node_id].leases[job_id] is job
-                continue
-            waiting += job.queued
-            places = job.queued + (job.waits_on is not None) + (id(job) in delayed)
-            assert places == 1, (
-                f"{job_id} waits in {places} places: it would never be run, or twice"
-            )
-            if job.waits_on is not None:
-                assert job.waits_on, f"{job_id} waits on nothing"
-                assert all(job in self.dependants[d] for d in job.waits_on)
-                assert all(d in self.jobs for d in job.waits_on), f"{job_id} waits for a closed job"
-        in_line = [job for line in self.queue.lines.values() for job in line]
-        assert len(in_line) == len({id(j) for j in in_line}) == waiting == len(self.queue)
-        for line in self.queue.lines.values():
-            ranks = [(-j.spec.priority, j.spec.seq) for j in line]
-            assert ranks == sorted(ranks), "each line is in order"
-        assert self.counts[JobState.PENDING] == len(self.jobs) - len(assigned)
-        assert self.counts[JobState.ASSIGNED] == len(assigned)
-        assert all(closed.state in FINAL for closed in self.recent.values())
-        assert not set(self.recent) & set(self.jobs), "a finished job is open again"
+        invariants.check(self)
 
 
 _APPLY: dict[type[e.Event], Callable[[Board, e.Event], None]] = {
@@ -437,4 +315,5 @@ _APPLY: dict[type[e.Event], Callable[[Board, e.Event], None]] = {
     e.NodeSeen: Board._seen,  # type: ignore[dict-item]
     e.NodeLeft: Board._left,  # type: ignore[dict-item]
     e.CancelsTold: Board._told,  # type: ignore[dict-item]
+    e.Audited: lambda board, event: None,
 }

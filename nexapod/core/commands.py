@@ -62,11 +62,15 @@ class Submit(Command, frozen=True):
 
 
 class Register(Command, frozen=True):
-    """A node presents itself. `holding`: leases it still works on; None when it did not say."""
+    """A node presents itself. `holding`: leases it still works on; None when it did not say.
+
+    `takes_over`: the node's id may pass to another credential (the old one has ended).
+    """
 
     record: NodeRecord
     holding: tuple[tuple[str, int], ...] | None = None
     lease_s: float = 60.0
+    takes_over: bool = False
 
 
 class Acquire(Command, frozen=True):

@@ -17,11 +17,15 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class JobQueued(Event, frozen=True):
-    """A job was accepted. `waits_on` are the open jobs whose results it needs."""
+    """A job was accepted. `waits_on` are the open jobs whose results it needs.
+
+    `deadline_s` is the job's own deadline in monotonic seconds; what is stored is the spec's.
+    """
 
     spec: JobSpec
     order: Order
     waits_on: tuple[str, ...]
+    deadline_s: float | None = None
 
 
 class JobLeased(Event, frozen=True):
@@ -128,6 +132,20 @@ class CancelsTold(Event, frozen=True):
 
     node_id: str
     leases: tuple[tuple[str, int], ...]
+
+
+class Audited(Event, frozen=True):
+    """Somebody did something worth knowing later. It changes nothing on the board.
+
+    `actor` is the id of a credential, `subject` what it was done to, `detail` JSON.
+    """
+
+    at: float
+    actor: str
+    address: str
+    action: str
+    subject: str = ""
+    detail: str = "{}"
 
 
 #: Events that change nothing on disk.

@@ -16,11 +16,13 @@ from nexapod.core.states import AttemptEnd, JobState, NodeState
 #: A whole number that every JSON reader and the database hold exactly.
 Whole = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 JobKind = Literal["data", "function"]
+#: How a value's bytes are to be read. Only a pickle runs code when it is opened.
+Format = Literal["json", "pickle", "bytes", "npy", "arrow"]
 
 #: What a node's ``error.type`` may say.
 ErrorType = Literal[
     "exception", "signal", "exit", "timeout", "memory", "mismatch", "cancelled", "dependency",
-    "lost", "poison", "rejected", "error",
+    "deadline", "lost", "poison", "rejected", "error", "processes", "output", "disk", "untrusted",
 ]  # fmt: skip
 
 
@@ -115,7 +117,7 @@ class Value(msgspec.Struct, frozen=True, omit_defaults=True):
     credential is trusted. Nobody opens a pickle without it.
     """
 
-    format: Literal["json", "pickle"] = "json"
+    format: Format = "json"
     size: Whole = 0
     data: bytes | None = None
     blob: str | None = None
@@ -183,8 +185,8 @@ class LeasedJob(msgspec.Struct, frozen=True, gc=False):
 class OpenJob(msgspec.Struct, frozen=True):
     """An unfinished job as the store remembers it across a restart.
 
-    `request_id` and `lease_s` are those of its live lease; `former` is the node that lost its
-    last attempt, if that is how it ended.
+    `request_id`, `lease_s` and `leased_at` are those of its live lease; `former` is the node that
+    had its last attempt if that is over, and `end` how it ended.
     """
 
     spec: JobSpec
@@ -198,6 +200,8 @@ class OpenJob(msgspec.Struct, frozen=True):
     request_id: str | None = None
     lease_s: float | None = None
     former: str | None = None
+    end: AttemptEnd | None = None
+    leased_at: float | None = None
 
 
 class Snapshot(msgspec.Struct, frozen=True):

@@ -28,8 +28,8 @@ TRANSITIONS: frozenset[tuple[JobState | None, JobState]] = frozenset(
         (JobState.ASSIGNED, JobState.COMPLETED),  # the holder's result
         (JobState.PENDING, JobState.COMPLETED),  # a former holder's, nobody else having the job
         (JobState.ASSIGNED, JobState.PENDING),  # lost, released, or failed with retries left
-        (JobState.ASSIGNED, JobState.FAILED),  # failed for good, or poison
-        (JobState.PENDING, JobState.FAILED),  # a job it depends on failed
+        (JobState.ASSIGNED, JobState.FAILED),  # failed for good, poison, or too late
+        (JobState.PENDING, JobState.FAILED),  # a job it depends on failed, or too late
         (JobState.PENDING, JobState.CANCELLED),
         (JobState.ASSIGNED, JobState.CANCELLED),
     }

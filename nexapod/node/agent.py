@@ -13,7 +13,7 @@ import msgspec
 
 from nexapod.core.records import AttemptReport, Failure
 from nexapod.core.states import AttemptEnd
-from nexapod.errors import AlreadyRunning, Invalid, NexapodError
+from nexapod.errors import AlreadyRunning, Invalid, NexapodError, Untrusted
 from nexapod.ids import new_boot_id
 from nexapod.node import probe
 from nexapod.node.attempt import Attempt, Intent, Key
@@ -65,16 +65,22 @@ class Agent:
         )
         self._shelf = Shelf(scratch.path)
         self._reporter = Reporter(
-            options.name, self._link, self._shelf, self._blobs, self._registration, self.chronicle
+            options.name, self._link, self._shelf, self._registration, self.chronicle
         )
         cores = max(int(self._profile["cores"]), options.slots)
         devices = tuple(gpu.index for gpu in gpus)
-        setting = Setting(scratch.path, self._blobs.directory, options.runner, options.weights)
+        setting = Setting(
+            scratch.path, self._blobs.directory, options.runner, options.weights,
+            options.limits, options.sandbox_or_none,
+        )  # fmt: skip
         self.pool = Pool(
             setting, options.slots, options.prefetch,
             Resources(cores, int(self._profile["memory_bytes"]), devices), Estimates(), self,
         )  # fmt: skip
-        self._intake = Intake(self._blobs, self.pool, self._reporter, self.chronicle, self.room)
+        self._intake = Intake(
+            self._blobs, self.pool, self._reporter, self.chronicle, self.room,
+            lambda: self._registration.is_trusted, options.token_or_environment is not None,
+        )  # fmt: skip
         self._poller = Poller(
             options.name, self._link, self._registration, self._wanted, self._intake.take
         )
@@ -123,6 +129,9 @@ class Agent:
             return False
         try:
             joining.result()
+        except Untrusted as error:
+            self.chronicle.warn(str(error))
+            return False
         except REFUSALS as error:
             self.chronicle.warn(f"{self._options.url} does not let this node in: {error}")
             return False
@@ -135,6 +144,12 @@ class Agent:
             f"{count(found['cores'], 'core')}, {found['memory_bytes'] / 1e9:.0f} GB, "
             f"{found['gpu'] or 'no GPU'}, Python {found['python_full']}"
         )
+        if "function" not in options.kinds:
+            does = "runs data jobs only" if options.kinds else "runs nothing without a --runner"
+            self.chronicle.warn(
+                f"without a token (NEXAPOD_TOKEN) this node {does}: a function is code, and it "
+                "would not know whose"
+            )
         if len(self._shelf.spool):
             waiting = count(len(self._shelf.spool), "result")
             self.chronicle.say(f"sending {waiting} from an earlier run first")
@@ -211,7 +226,7 @@ class Agent:
             boot_id=self._boot_id,
             slots=options.slots,
             prefetch=options.prefetch,
-            kinds=("function", "data") if options.runner is not None else ("function",),
+            kinds=options.kinds,
             tags=options.tags,
             holding=tuple((held.job_id, held.epoch) for held in self._holdings()),
         )
@@ -257,7 +272,8 @@ class Agent:
         if flags & frames.BLOB:
             value = msgspec.msgpack.decode(report, type=AttemptReport).value
             assert value is not None and value.blob is not None
-            self._reporter.add_large(job_id, epoch, report, value.blob, value.size)
+            path = self.pool.setting.result(job_id, epoch)
+            self._reporter.add_large(job_id, epoch, report, path, value.blob, value.size)
         else:
             self._reporter.add_encoded(job_id, epoch, report)
         if flags & frames.COMPLETED:
@@ -296,6 +312,8 @@ def run(options: NodeOptions) -> int:
     log_to_stderr()
     try:
         options.check()
+        if (sandbox := options.sandbox_or_none) is not None:
+            sandbox.probe()
         with Scratch(options.scratch_directory()) as scratch:
             return run_on_loop(_run(options, scratch))
     except (Invalid, AlreadyRunning) as error:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from nexapod.core.records import Failure
 from nexapod.wire.messages import Leased
 
 #: Why the agent ends an attempt. ``lost``: another node may have it, so nothing is reported.
-Intent = Literal["cancel", "lost", "timeout", "memory", "release"]
+#: ``limit``: it used more than it may, see `Attempt.excess`.
+Intent = Literal["cancel", "lost", "release", "limit"]
 
 Key = tuple[str, int]
 
@@ -27,11 +29,17 @@ class Attempt:
         GPU indices reserved for it while it is on a runner.
     wants_fresh
         A process in which others ran could not open it: it is tried once in one that is new.
+    may_pickle
+        Whether its result may be sent as a pickle.
+    peak_bytes, printed_bytes
+        The most memory it was seen to use, and what it printed that is no longer on file.
+    excess
+        The limit that it is ended for.
     """
 
     __slots__ = (
-        "devices", "estimate", "expected_s", "function", "intent", "lease", "peak_bytes",
-        "pickled", "seq", "wants_fresh",
+        "devices", "estimate", "excess", "expected_s", "function", "intent", "lease", "may_pickle",
+        "peak_bytes", "pickled", "printed_bytes", "seq", "wants_fresh",
     )  # fmt: skip
 
     def __init__(self, lease: Leased, function: str) -> None:
@@ -43,7 +51,9 @@ class Attempt:
         self.intent: Intent | None = None
         self.wants_fresh = False
         self.devices: tuple[str, ...] = ()
-        self.peak_bytes = 0
+        self.may_pickle = True
+        self.peak_bytes = self.printed_bytes = 0
+        self.excess: Failure | None = None
         self.pickled: bytes | None = None  # the function's bytes, shared with the cache
 
     @property

@@ -17,6 +17,13 @@ from nexapod.wire import messages as m
 
 _MARGIN = 0.9
 _LEASTWAIT_S = 0.05
+_LOOK_S = 5.0
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def clock_s() -> float:
+    """Seconds that also pass while the machine sleeps, as they do for the coordinator."""
+    return time.clock_gettime(_CLOCK)
 
 
 class Heartbeat:
@@ -44,18 +51,18 @@ class Heartbeat:
         self._holdings = holdings
         self._end = end
         self._cut_off = cut_off
-        self.renewed_at = time.monotonic()
+        self.renewed_at = clock_s()
 
     async def run(self) -> None:
         """Beat for ever."""
         await self._registration.wait()
-        self.renewed_at = time.monotonic()
+        self.renewed_at = clock_s()
         watch = asyncio.create_task(self._watch())
         backoff = Backoff(cap_s=5.0)
         was_away = False
         try:
             while True:
-                began_at = time.monotonic()
+                began_at = clock_s()
                 try:
                     reply = await self._link.heartbeat(self._beat())
                 except NexapodError as error:
@@ -71,7 +78,7 @@ class Heartbeat:
                     # Another fleet may answer in its place, and know a node of this name too.
                     was_away = False
                     await self._registration.renew("the coordinator was away")
-                await asyncio.sleep(max(0.0, _LEASTWAIT_S - (time.monotonic() - began_at)))
+                await asyncio.sleep(max(0.0, _LEASTWAIT_S - (clock_s() - began_at)))
         finally:
             watch.cancel()
 
@@ -97,9 +104,10 @@ class Heartbeat:
         """
         while True:
             lease_s = self._registration.lease_s
-            left_s = self.renewed_at + lease_s * _MARGIN - time.monotonic()
+            left_s = self.renewed_at + lease_s * _MARGIN - clock_s()
             if left_s > 0:
-                await asyncio.sleep(max(0.05, left_s))
+                # Not all of it at once: the loop's own clock stands still in a machine that sleeps.
+                await asyncio.sleep(min(_LOOK_S, max(0.05, left_s)))
             elif self._link.refused:
                 await asyncio.sleep(1.0)
             else:
@@ -109,4 +117,4 @@ class Heartbeat:
                         "ending what runs, for other nodes may be given it now"
                     )
                     self._cut_off()
-                self.renewed_at = time.monotonic()
+                self.renewed_at = clock_s()

@@ -27,17 +27,23 @@ class Intake:
     ----------
     room
         Called when a lease ends here, so that the node may want another.
+    may_pickle
+        Whether the coordinator trusts this node's pickles, as it said last.
+    runs_functions
+        Whether this node was given a token: without one it does not know whose code it would run.
     """
 
     def __init__(
         self, blobs: Blobs, pool: Pool, reporter: Reporter, chronicle: Chronicle,
-        room: Callable[[], None],
+        room: Callable[[], None], may_pickle: Callable[[], bool], runs_functions: bool,
     ) -> None:  # fmt: skip
         self._blobs = blobs
         self._pool = pool
         self._reporter = reporter
         self._chronicle = chronicle
         self._room = room
+        self._may_pickle = may_pickle
+        self._runs_functions = runs_functions
         self._fetching: dict[Key, asyncio.Task[None]] = {}
         self._pinned: dict[Key, list[str]] = {}
         self.is_open = True
@@ -128,6 +134,10 @@ class Intake:
         """Read the call's label. None when it cannot run here, which is then reported."""
         if lease.kind == "data":
             return Attempt(lease, "")
+        if not self._runs_functions:
+            message = "this node was started without a token and runs no functions"
+            self._report(lease, AttemptEnd.FAILED, Failure("mismatch", message))
+            return None
         try:
             call = decode_call(payload or b"")
         except msgspec.MsgspecError:
@@ -137,7 +147,9 @@ class Intake:
         if not fits(call.python):
             self._report(lease, AttemptEnd.FAILED, mismatch(call.python))
             return None
-        return Attempt(lease, call.function)
+        attempt = Attempt(lease, call.function)
+        attempt.may_pickle = self._may_pickle()
+        return attempt
 
     def _report(self, lease: Leased, end: AttemptEnd, failure: Failure | None = None) -> None:
         self._reporter.add(AttemptReport(lease.job_id, lease.epoch, end, failure=failure))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from nexapod import errors
 from nexapod.node.backoff import Backoff
 from nexapod.node.options import NodeOptions
 from nexapod.wire import messages as m
+from nexapod.wire.trust import distrust, pinned
 
 if TYPE_CHECKING:
     import aiohttp
@@ -66,6 +68,8 @@ class Link:
         self._session: aiohttp.ClientSession | None = None
         self._back = asyncio.Event()
         self._told_at = 0.0
+        self._met = False
+        self._is_displaced = False  # somebody else answers at its address
         self._away_since: float | None = None
         self.answered_at = time.monotonic()
         self.refused = False  # the last try met a closed port: no coordinator runs there
@@ -78,7 +82,11 @@ class Link:
         token = self._options.token_or_environment
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=75)
+        connector = aiohttp.TCPConnector(
+            limit=0,
+            keepalive_timeout=60,  # shorter than the coordinator's, so that it ends none in use
+            ssl=pinned(self._base, self._options.fingerprint_or_environment),
+        )
         self._session = aiohttp.ClientSession(
             connector=connector, headers=headers, auto_decompress=False
         )
@@ -205,10 +213,18 @@ class Link:
                 if response.status >= 300:
                     raise await self._refusal(response)
                 answer = await read(response)
-        except aiohttp.ClientConnectorError as error:
-            self.refused = isinstance(error.os_error, ConnectionRefusedError)
+        except aiohttp.ClientError as error:
+            if (untrusted := await distrust(error, self._base, first=not self._met)) is not None:
+                if not self._met:
+                    raise untrusted from None
+                # It may come back, and a node that has work does not leave; but say it at once.
+                self._told_at = self._told_at if self._is_displaced else -math.inf
+                self._is_displaced = True
+                raise errors.Unreachable(str(untrusted)) from None
+            os_error = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else None
+            self.refused = isinstance(os_error, ConnectionRefusedError)
             raise errors.Unreachable(_reason(error)) from None
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (TimeoutError, OSError) as error:
             self.refused = False
             raise errors.Unreachable(_reason(error)) from None
         except msgspec.MsgspecError as error:
@@ -231,6 +247,8 @@ class Link:
     def _heard(self) -> None:
         self.answered_at = time.monotonic()
         self.refused = False
+        self._met = True
+        self._is_displaced = False
         if self._away_since is not None:
             away_s = self.answered_at - self._away_since
             self._away_since = None

@@ -11,8 +11,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from nexapod.core.records import JobKind
 from nexapod.errors import Invalid
 from nexapod.ids import is_id
+from nexapod.node.engines.limits import Limits
+from nexapod.node.engines.sandbox import Sandbox
+from nexapod.wire.trust import as_fingerprint
 
 
 def default_name() -> str:
@@ -28,6 +32,8 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     url
         The coordinator, ``http://host:port``.
+    fingerprint
+        The SHA-256 of its certificate. None: an authority must vouch for it.
     slots
         How many jobs run at once.
     prefetch
@@ -38,6 +44,10 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
         Directory for the spool and for cached functions. One per node name when None.
     give_up_s
         Exit once no coordinator has answered for that long and nothing runs. None: never.
+    sandbox, readable
+        Shut jobs in with bubblewrap, and what they may read there beside the system and Python.
+    max_processes, max_output_bytes, max_disk_bytes
+        See `Limits`.
     fleet_id
         Work for this fleet only, whoever else may answer at `url` one day. None: for any.
     """
@@ -53,6 +63,12 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     give_up_s: float | None = None
     prefetch: int = 256
     fleet_id: str | None = None
+    fingerprint: str | None = None
+    sandbox: bool = False
+    readable: tuple[Path, ...] = ()
+    max_processes: int = Limits().processes
+    max_output_bytes: int = Limits().output_bytes
+    max_disk_bytes: int | None = None
 
     def check(self) -> None:
         """Raise `Invalid` with one sentence when the options cannot work."""
@@ -65,6 +81,12 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
             raise Invalid(
                 f"{self.url!r} is not a coordinator's URL; it looks like http://host:8000"
             )
+        if self.fingerprint is not None:
+            as_fingerprint(self.fingerprint)
+            if parts.scheme != "https":
+                raise Invalid(
+                    "a fingerprint is checked over TLS; the URL begins with https:// then"
+                )
         if not is_id(self.name):
             raise Invalid(f"{self.name!r} cannot name a node: use letters, digits, '.', '_', '-'")
         if not 1 <= self.slots <= 4096:
@@ -72,6 +94,33 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
         for label, path in (("runner", self.runner), ("weights", self.weights)):
             if path is not None and not path.is_file():
                 raise Invalid(f"the {label} file {path} does not exist")
+        if not self.sandbox and (self.readable or self.max_disk_bytes is not None):
+            raise Invalid(
+                "--readable and --max-disk go with --sandbox: without it jobs read what the node "
+                "reads, and have no folder of their own"
+            )
+        for path in self.readable:
+            if not path.exists():
+                raise Invalid(f"{path}, which jobs are to read, does not exist")
+
+    @property
+    def kinds(self) -> tuple[JobKind, ...]:
+        """What this node runs: functions only for a fleet that it was given a token of."""
+        kinds: list[JobKind] = ["function"] if self.token_or_environment is not None else []
+        return (*kinds, "data") if self.runner is not None else tuple(kinds)
+
+    @property
+    def limits(self) -> Limits:
+        """What one job may use."""
+        return Limits(self.max_processes, self.max_output_bytes, self.max_disk_bytes)
+
+    @property
+    def sandbox_or_none(self) -> Sandbox | None:
+        """How jobs are shut in, if they are."""
+        if not self.sandbox:
+            return None
+        files = (path for path in (self.runner, self.weights) if path is not None)
+        return Sandbox((*self.readable, *files))
 
     @property
     def is_local(self) -> bool:
@@ -82,6 +131,11 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     def token_or_environment(self) -> str | None:
         """The token given, else ``NEXAPOD_TOKEN``."""
         return self.token or os.environ.get("NEXAPOD_TOKEN") or None
+
+    @property
+    def fingerprint_or_environment(self) -> str | None:
+        """The fingerprint given, else ``NEXAPOD_FINGERPRINT``."""
+        return self.fingerprint or os.environ.get("NEXAPOD_FINGERPRINT") or None
 
     def scratch_directory(self) -> Path:
         """Where this node keeps its files; not created here."""

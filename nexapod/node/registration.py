@@ -40,6 +40,7 @@ class Registration:
         self._patience = Backoff(first_s=2.0)
         self._round = 0
         self.lease_s = 60.0
+        self.is_trusted = True
 
     async def first(self) -> None:
         """Register. A refusal of the token is final, and raised."""
@@ -89,6 +90,7 @@ class Registration:
         self._round += 1
         self._fleet(reply.fleet_id)
         self.lease_s = reply.lease_s
+        self.is_trusted = reply.trusted
         self._known.set()
         for job_id, epoch in reply.lost:
             self._lost((job_id, epoch))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import msgspec
 
 from nexapod.core.records import AttemptReport, Failure
 from nexapod.core.states import AttemptEnd
 from nexapod.errors import NexapodError, NotFound
-from nexapod.node.blobs import Blobs
 from nexapod.node.chronicle import Chronicle
 from nexapod.node.link import Link
 from nexapod.node.registration import Registration
@@ -34,18 +34,17 @@ class Reporter:
     """One ``POST /results`` at a time, with all that ended during the one before."""
 
     def __init__(
-        self, node_id: str, link: Link, shelf: Shelf, blobs: Blobs,
+        self, node_id: str, link: Link, shelf: Shelf,
         registration: Registration, chronicle: Chronicle,
     ) -> None:  # fmt: skip
         self._node_id = node_id
         self._link = link
         self._shelf = shelf
-        self._blobs = blobs
         self._registration = registration
         self._chronicle = chronicle
         self._fresh: list[tuple[str, int | None, bytes]] = []
         self._uploading: set[asyncio.Task[None]] = set()
-        self._uploads: dict[tuple[str, int], str] = {}
+        self._uploads: set[tuple[str, int]] = set()
         self._news = asyncio.Event()
         self._told = asyncio.Event()
         if len(shelf.spool):
@@ -62,10 +61,12 @@ class Reporter:
             asyncio.get_running_loop().call_soon(self._write)
         self._fresh.append((job_id, epoch, report))
 
-    def add_large(self, job_id: str, epoch: int, report: bytes, sha256: str, size: int) -> None:
-        """Report once the result, a blob on this disk, is stored by the coordinator."""
-        upload = asyncio.create_task(self._upload(job_id, epoch, report, sha256, size))
-        self._uploads[job_id, epoch] = sha256
+    def add_large(
+        self, job_id: str, epoch: int, report: bytes, path: Path, sha256: str, size: int
+    ) -> None:
+        """Report once the result, the file at `path`, is stored by the coordinator."""
+        upload = asyncio.create_task(self._upload(job_id, epoch, report, path, sha256, size))
+        self._uploads.add((job_id, epoch))
         self._uploading.add(upload)
         upload.add_done_callback(self._uploading.discard)
 
@@ -115,9 +116,11 @@ class Reporter:
         self._shelf.spool.add(fresh)
         self._news.set()
 
-    async def _upload(self, job_id: str, epoch: int, report: bytes, sha256: str, size: int) -> None:
+    async def _upload(
+        self, job_id: str, epoch: int, report: bytes, path: Path, sha256: str, size: int
+    ) -> None:
         try:
-            await self._link.put_blob(sha256, self._blobs.directory / sha256, size)
+            await self._link.put_blob(sha256, path, size)
         except NexapodError as error:
             failure = Failure(
                 message=f"the coordinator did not take the large result: {error}", retryable=False
@@ -126,9 +129,8 @@ class Reporter:
         else:
             self.add_encoded(job_id, epoch, report)
         finally:
-            del self._uploads[job_id, epoch]
-            if sha256 not in self._uploads.values():
-                self._blobs.drop(sha256)
+            self._uploads.discard((job_id, epoch))
+            path.unlink(missing_ok=True)
 
     async def _send(self, spool: Spool, items: list[Spooled]) -> None:
         await self._registration.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from pathlib import Path
 from types import TracebackType
 
@@ -40,6 +41,8 @@ class Scratch:
             end_leftovers(card)
         for left in (*self.path.glob("runner-*.out"), *self.path.glob("runner-*.card")):
             left.unlink(missing_ok=True)
+        for left in (*self.path.glob("runner-*.own"), self.path / "results"):
+            shutil.rmtree(left, ignore_errors=True)
         return self
 
     def __exit__(

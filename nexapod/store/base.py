@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from nexapod.core.commands import Order
+from nexapod.core.credentials import Credential
 from nexapod.core.events import Event
 from nexapod.core.records import ClosedJob, Snapshot, Value
 
@@ -31,8 +32,22 @@ class Payload(msgspec.Struct, frozen=True):
     blob: str | None
 
 
+class TokenRecord(msgspec.Struct, frozen=True):
+    """A credential, and the sha256 of its secret."""
+
+    credential: Credential
+    digest: bytes
+
+
+#: The columns of `Store.audit_rows`, in order.
+AUDIT_COLUMNS = ("seq", "at", "actor", "address", "action", "subject", "detail")
+
+
 class JobFilter(msgspec.Struct, frozen=True):
-    """Which jobs `job_rows` gives: those after `after_seq` in order of `seq`, or `newest` first."""
+    """Which jobs `job_rows` gives: those after `after_seq` in order of `seq`, or `newest` first.
+
+    `owner`: only jobs of this credential.
+    """
 
     status: tuple[str, ...] = ()
     sweep: str | None = None
@@ -40,6 +55,7 @@ class JobFilter(msgspec.Struct, frozen=True):
     after_seq: int = 0
     limit: int = 1000
     newest: bool = False
+    owner: str | None = None
 
 
 class Store(Protocol):
@@ -92,11 +108,31 @@ class Store(Protocol):
     def job_rows(self, which: JobFilter) -> list[tuple[Any, ...]]:
         """Jobs as rows of `JOB_COLUMNS`."""
 
-    def attempt_rows(self, job_ids: Sequence[str] | None = None) -> list[tuple[Any, ...]]:
-        """Attempts as rows of `ATTEMPT_COLUMNS`, oldest first, at most the last million."""
+    def attempt_rows(
+        self, job_ids: Sequence[str] | None = None, owner: str | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Attempts as rows of `ATTEMPT_COLUMNS`, oldest first, at most a million."""
 
-    def sweeps(self) -> list[tuple[str, int]]:
+    def sweeps(self, owner: str | None = None) -> list[tuple[str, int]]:
         """Every sweep's name and number of jobs, oldest first."""
+
+    def job_owners(self, job_ids: Sequence[str]) -> dict[str, str]:
+        """Whose these jobs are, by id; unknown jobs are left out."""
+
+    def owns_blob(self, sha256: str, owner: str) -> bool:
+        """Whether some job of `owner` has this blob as payload or result."""
+
+    def tokens(self) -> list[TokenRecord]:
+        """Every credential that was ever made."""
+
+    def add_token(self, record: TokenRecord) -> None:
+        """Keep a credential; on disk when this returns."""
+
+    def revoke_token(self, credential_id: str, at: float) -> None:
+        """Mark a credential as revoked; on disk when this returns."""
+
+    def audit_rows(self, after_seq: int = 0, limit: int = 1000) -> list[tuple[Any, ...]]:
+        """Who did what, as rows of `AUDIT_COLUMNS`, oldest first."""
 
     def close(self) -> None:
         """Let go of the database; safe to call twice."""

@@ -41,8 +41,8 @@ class BlobStore:
         """Whether the blob is here, whole."""
         return self.path(sha256).is_file()
 
-    def read(self, sha256: str) -> bytes:
-        """The blob's bytes.
+    def read(self, sha256: str, most_bytes: int = -1) -> bytes:
+        """The blob's bytes, or the first of them.
 
         Raises
         ------
@@ -50,7 +50,8 @@ class BlobStore:
             When it is not here.
         """
         try:
-            return self.path(sha256).read_bytes()
+            with self.path(sha256).open("rb") as file:
+                return file.read(most_bytes)
         except FileNotFoundError:
             raise errors.NotFound("there is no blob with this hash; upload it first") from None
 

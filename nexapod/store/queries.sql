@@ -60,7 +60,7 @@ SELECT cast(value AS INTEGER) FROM meta WHERE name = 'first_epoch';
 SELECT j.seq, j.id, j.state, j.node, j.epoch, j.failures, j.lost_on, j.not_before, j.name, j.sweep,
        j.demand, j.priority, j.retries, j.timeout_s, j.key, j.after, j.retry_of, j.submission,
        j.created_at, a.request_id, a.lease_s,
-       CASE a.end WHEN 'lost' THEN a.node END, j.owner, j.deadline_at
+       CASE WHEN a.end IS NOT NULL THEN a.node END, a.end, a.leased_at, j.owner, j.deadline_at
 FROM jobs AS j INDEXED BY open_jobs
 LEFT JOIN attempts AS a ON a.seq = j.seq AND a.epoch = j.epoch
 WHERE j.state IN ('pending','assigned') ORDER BY j.seq;
@@ -109,7 +109,8 @@ SELECT a.output FROM attempts AS a JOIN jobs AS j ON j.seq = a.seq
 WHERE j.id = ? AND a.output IS NOT NULL ORDER BY a.epoch DESC LIMIT 1;
 
 -- name: sweeps
-SELECT sweep, count(*) FROM jobs WHERE sweep IS NOT NULL GROUP BY sweep ORDER BY min(seq);
+SELECT sweep, count(*) FROM jobs WHERE sweep IS NOT NULL AND owner = coalesce(?, owner)
+GROUP BY sweep ORDER BY min(seq);
 
 -- name: states
 SELECT id, state, node FROM jobs WHERE id IN (SELECT value FROM json_each(?));

@@ -35,6 +35,7 @@ class Rows:
         self.nodes: dict[str, tuple[Any, ...]] = {}
         self.drains: dict[str, None] = {}
         self.tallies: Counter[str] = Counter()
+        self.audits: list[tuple[Any, ...]] = []
         for event in events:
             add = _FOLD.get(type(event))
             if add is not None:
@@ -136,6 +137,11 @@ class Rows:
     def _leave(self, event: e.NodeLeft) -> None:
         self.drains[event.node_id] = None
 
+    def _audit(self, event: e.Audited) -> None:
+        self.audits.append(
+            (event.at, event.actor, event.address, event.action, event.subject, event.detail)
+        )
+
     def statements(self) -> Iterable[tuple[str, Sequence[tuple[Any, ...]]]]:
         """The statements, in the order that is right for any batch: a final state comes last."""
         yield "insert_jobs", self.queued
@@ -149,6 +155,7 @@ class Rows:
         yield "upsert_nodes", tuple(self.nodes.values())
         yield "drain_nodes", [(node_id,) for node_id in self.drains]
         yield "add_tallies", tuple(self.tallies.items())
+        yield "insert_audit", self.audits
 
 
 _FOLD: dict[type[e.Event], Any] = {
@@ -159,4 +166,5 @@ _FOLD: dict[type[e.Event], Any] = {
     e.JobClosed: Rows._close,
     e.NodeRegistered: Rows._register,
     e.NodeLeft: Rows._leave,
+    e.Audited: Rows._audit,
 }

@@ -10,7 +10,7 @@ import functools
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import msgspec
 from nexapod import errors
 from nexapod.core import events as e
 from nexapod.core.commands import Order
+from nexapod.core.credentials import Credential
 from nexapod.core.records import (
     Capacity,
     ClosedJob,
@@ -29,14 +30,22 @@ from nexapod.core.records import (
     Snapshot,
     Value,
 )
-from nexapod.core.states import JobState
+from nexapod.core.states import AttemptEnd, JobState
 from nexapod.ids import new_boot_id
-from nexapod.store.base import JobFilter, Payload
+from nexapod.store.base import JobFilter, Payload, TokenRecord
+from nexapod.store.copies import copy_database, seal
 from nexapod.store.rows import Rows
 
 SCHEMA_VERSION = 2
 #: Rows per statement: few enough to stay far below SQLite's limit on variables.
 CHUNK = 256
+#: Rows, a row counted again for each page's worth of large values, between two checkpoints.
+CHECKPOINT_ROWS = 4000
+PAGE_BYTES = 4096
+#: What SQLite refuses because of what was to be written, on a disk that is well.
+_CONTRADICTIONS = (
+    sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError,
+)  # fmt: skip
 
 _encode = msgspec.json.encode
 
@@ -83,8 +92,13 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        #: What its owner should hear about how it was opened.
+        self.notes: list[str] = []
         self._pid = os.getpid()
         self._closed = False
+        self._why_closed = "the coordinator's database is closed"
+        self._copying = False
+        self._logged_rows = 0
         db: sqlite3.Connection | None = None
         try:
             if not path.exists() and path.parent.is_dir() and path.name != ":memory:":
@@ -133,7 +147,7 @@ class SqliteStore:
         for pragma in (
             "journal_mode = WAL",
             "synchronous = FULL",
-            "wal_autocheckpoint = 4000",
+            "wal_autocheckpoint = 0",  # see _checkpoint
             "cache_size = -65536",
             "temp_store = MEMORY",
         ):
@@ -146,8 +160,22 @@ class SqliteStore:
                 "COMMIT;"
             )
             return
+        if version < SCHEMA_VERSION:
+            self._keep(version)
         for step in range(version + 1, SCHEMA_VERSION + 1):
             self._migrate(step)
+
+    def _keep(self, version: int) -> None:
+        """Copy the database beside itself before its schema changes."""
+        kept = self.path.with_name(f"{self.path.name}.schema-{version}")
+        copy = kept.with_name(f"{kept.name}.new")
+        copy.unlink(missing_ok=True)
+        copy_database(self._db, copy)
+        seal(copy, kept)
+        self.notes.append(
+            f"the database {self.path} was brought from schema {version} to {SCHEMA_VERSION}; a "
+            f"copy of it as it was is {kept}"
+        )
 
     def _migrate(self, version: int) -> None:
         """Bring the schema from the version before to `version`, or leave it as it was."""
@@ -167,6 +195,7 @@ class SqliteStore:
         """See `Store.commit`."""
         rows = Rows(events)
         self._check_open()
+        before = self._db.total_changes
         try:
             self._db.execute("BEGIN IMMEDIATE")
             for name, values in rows.statements():
@@ -176,19 +205,42 @@ class SqliteStore:
             with contextlib.suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
             raise self._not_stored(error) from error
+        large_bytes = sum(len(row[1] or b"") for row in rows.payloads)
+        large_bytes += sum(len(row[3] or b"") for row in rows.results)
+        self._logged_rows += self._db.total_changes - before + large_bytes // PAGE_BYTES
+        if self._logged_rows >= CHECKPOINT_ROWS:
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        """Move what the log holds into the database.
+
+        Left to itself SQLite does this at the end of a commit, and keeps silent when it fails. It
+        would sync the same pages again later, hear that all is well because the system has dropped
+        them, and write over the log that alone still had them.
+        """
+        self._logged_rows = 0
+        try:
+            self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        except sqlite3.Error as error:
+            if not _is_full(error):  # then the log keeps it until there is room
+                self._give_up(error)
+
+    def _give_up(self, error: sqlite3.Error) -> errors.Unavailable:
+        """Nobody knows what reached the disk: never go on."""
+        self._why_closed = (
+            f"the coordinator cannot write its database ({error}) and takes no more changes"
+        )
+        self.close()
+        return errors.Unavailable(self._why_closed)
 
     def _not_stored(self, error: Exception) -> errors.NexapodError:
         """What a failed commit means; after a failed write or fsync the store is closed."""
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+        if _is_full(error):
             return errors.StorageFull(
                 "the coordinator's disk is full; free some space, then repeat"
             )
-        if isinstance(error, sqlite3.OperationalError):
-            # Nobody knows what of this reached the disk: never go on.
-            self.close()
-            return errors.Unavailable(
-                f"the coordinator cannot write its database ({error}) and takes no more changes"
-            )
+        if isinstance(error, sqlite3.Error) and not isinstance(error, _CONTRADICTIONS):
+            return self._give_up(error)
         # The second barrier held (a key, a CHECK, a type); the disk is well.
         return errors.Unavailable(
             "the coordinator found a contradiction and stored nothing; try again"
@@ -211,7 +263,7 @@ class SqliteStore:
         for row in self._run("open_jobs"):
             (seq, job_id, state, node, epoch, failures, lost_on, not_before, name, sweep, demand,
              priority, retries, timeout_s, key, after, retry_of, submission, created_at,
-             request_id, lease_s, former, owner, deadline_at) = row  # fmt: skip
+             request_id, lease_s, former, end, leased_at, owner, deadline_at) = row  # fmt: skip
             spec = JobSpec(
                 seq, job_id, _demand(demand), created_at, name, sweep, priority, retries,
                 timeout_s, key, retry_of, owner, deadline_at,
@@ -229,6 +281,8 @@ class SqliteStore:
                     request_id if state == "assigned" else None,
                     lease_s if state == "assigned" else None,
                     former,
+                    AttemptEnd(end) if end else None,
+                    leased_at if state == "assigned" else None,
                 )
             )
         nodes: list[NodeRecord] = []
@@ -327,6 +381,9 @@ class SqliteStore:
         if which.job_ids is not None:
             conditions.append("id IN (SELECT value FROM json_each(?))")
             cells.append(_encode(which.job_ids).decode())
+        if which.owner is not None:
+            conditions.append("owner = ?")
+            cells.append(which.owner)
         self._check_open()
         return self._db.execute(
             "SELECT seq, id, state, node, kind, name, sweep, params, epoch, priority, created_at, "
@@ -336,10 +393,18 @@ class SqliteStore:
             [*cells, which.limit],
         ).fetchall()
 
-    def attempt_rows(self, job_ids: Sequence[str] | None = None) -> list[tuple[Any, ...]]:
+    def attempt_rows(
+        self, job_ids: Sequence[str] | None = None, owner: str | None = None
+    ) -> list[tuple[Any, ...]]:
         """See `Store.attempt_rows`."""
-        only = "" if job_ids is None else "WHERE j.id IN (SELECT value FROM json_each(?))"
-        cells = [] if job_ids is None else [_encode(job_ids).decode()]
+        only, cells = "", []
+        if job_ids is not None:
+            only, cells = (
+                "WHERE j.id IN (SELECT value FROM json_each(?))",
+                [_encode(job_ids).decode()],
+            )
+        if owner is not None:
+            only, cells = f"{only} {'AND' if only else 'WHERE'} j.owner = ?", [*cells, owner]
         self._check_open()
         return self._db.execute(
             "SELECT j.id, a.epoch, a.node, j.name, j.sweep, j.params, a.leased_at, "
@@ -350,13 +415,83 @@ class SqliteStore:
             cells,
         ).fetchall()
 
-    def sweeps(self) -> list[tuple[str, int]]:
+    def sweeps(self, owner: str | None = None) -> list[tuple[str, int]]:
         """See `Store.sweeps`."""
-        return [(name, count) for name, count in self._run("sweeps")]
+        return [(name, count) for name, count in self._run("sweeps", owner)]
+
+    def job_owners(self, job_ids: Sequence[str]) -> dict[str, str]:
+        """See `Store.job_owners`."""
+        return dict(self._run("job_owners", _encode(job_ids).decode()))
+
+    def owns_blob(self, sha256: str, owner: str) -> bool:
+        """See `Store.owns_blob`."""
+        return bool(self._run("owns_blob", sha256, owner))
+
+    # ── credentials and the audit ────────────────────────────────────────────────────────────────
+
+    def tokens(self) -> list[TokenRecord]:
+        """See `Store.tokens`."""
+        return [
+            TokenRecord(
+                Credential(
+                    token_id, frozenset(scopes.split()), label, bool(trusted), created_at,
+                    expires_at, revoked_at,
+                ),
+                digest,
+            )
+            for token_id, digest, scopes, label, trusted, created_at, expires_at, revoked_at
+            in self._run("tokens")
+        ]  # fmt: skip
+
+    def add_token(self, record: TokenRecord) -> None:
+        """See `Store.add_token`."""
+        c = record.credential
+        self._change(
+            "add_token", c.id, record.digest, " ".join(sorted(c.scopes)), c.label,
+            int(c.trusted), c.created_at, c.expires_at,
+        )  # fmt: skip
+
+    def revoke_token(self, credential_id: str, at: float) -> None:
+        """See `Store.revoke_token`."""
+        self._change("revoke_token", at, credential_id)
+
+    def audit_rows(self, after_seq: int = 0, limit: int = 1000) -> list[tuple[Any, ...]]:
+        """See `Store.audit_rows`."""
+        return self._run("audit", after_seq, limit)
+
+    def _change(self, query: str, *cells: Any) -> None:
+        """One statement, one transaction."""
+        try:
+            self._run(query, *cells)
+        except sqlite3.Error as error:
+            raise self._not_stored(error) from error
 
     def _run(self, query: str, *cells: Any) -> list[tuple[Any, ...]]:
         self._check_open()
         return self._db.execute(_queries()[query], cells).fetchall()
+
+    # ── copying ──────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def changes(self) -> int:
+        """How many rows this connection has changed so far."""
+        return self._db.total_changes
+
+    def backup(self, target: Path, between: Callable[[], None] = lambda: None) -> None:
+        """Copy the database into the new file `target`; see `copies.copy_database`."""
+        self._check_open()
+
+        def step() -> None:
+            between()
+            self._check_open()
+
+        self._copying = True
+        try:
+            copy_database(self._db, target, step)
+        finally:
+            self._copying = False
+            if self._closed:
+                self._db.close()
 
     # ── closing ──────────────────────────────────────────────────────────────────────────────────
 
@@ -366,13 +501,18 @@ class SqliteStore:
                 "this process was forked from the coordinator's; it may not write"
             )
         if self._closed:
-            raise errors.Unavailable("the coordinator's database is closed")
+            raise errors.Unavailable(self._why_closed)
 
     def close(self) -> None:
         """See `Store.close`."""
         if not self._closed and os.getpid() == self._pid:
             self._closed = True
-            self._db.close()
+            if not self._copying:  # the copy ends after its step, and closes it then
+                self._db.close()
+
+
+def _is_full(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
 
 
 def _value(form: Any, size: int, data: bytes | None, blob: str | None, trusted: int) -> Value:

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from nexapod import errors
+
 T = TypeVar("T")
 Done = Callable[[Any, BaseException | None], None]
 
@@ -22,13 +24,24 @@ class StoreThread:
 
     def _run(self) -> None:
         while (call := self._calls.get()) is not None:
-            run, done = call
-            try:
-                result, error = run(), None
-            except BaseException as caught:  # handed to whoever asked
-                result, error = None, caught
-            done(result, error)
-            del call, run, done, result, error
+            _do(*call)
+            del call
+
+    def run_queued(self) -> None:
+        """Run what is queued by now: for a long call on this thread, between its steps.
+
+        Raises
+        ------
+        Unavailable
+            When the thread is to end: so should that call.
+        """
+        # Counted first: under a steady load the queue is never empty.
+        for _ in range(self._calls.qsize()):
+            call = self._calls.get()
+            if call is None:
+                self._calls.put(None)
+                raise errors.Unavailable("the coordinator is stopping")
+            _do(*call)
 
     def post(self, run: Callable[[], Any], done: Done) -> None:
         """Queue `run`; `done(result, error)` is called on this thread."""
@@ -58,3 +71,11 @@ class StoreThread:
         """Finish what is queued and end the thread."""
         self._calls.put(None)
         self._thread.join(timeout_s)
+
+
+def _do(run: Callable[[], Any], done: Done) -> None:
+    try:
+        result, error = run(), None
+    except BaseException as caught:  # handed to whoever asked
+        result, error = None, caught
+    done(result, error)

@@ -83,6 +83,24 @@ ATTEMPTS: tuple[Column, ...] = (
     Column("error", "str", "", "why it failed; missing unless it did"),
 )
 
+TOKENS: tuple[Column, ...] = (
+    Column("scopes", "str", "", "what it lets its holder do, separated by spaces"),
+    Column("label", "str", "", "whom it is for"),
+    Column("trusted", "bool", "", "whether pickles from its nodes are opened"),
+    Column("created_at", TIME, "UTC", "when it was made; missing for the fleet's own"),
+    Column("expires_at", TIME, "UTC", "when it ends by itself; missing for never"),
+    Column("revoked_at", TIME, "UTC", "when it was revoked; missing unless it was"),
+)
+
+AUDIT: tuple[Column, ...] = (
+    Column("at", TIME, "UTC", "when"),
+    Column("actor", "str", "", "the id of the token that was used"),
+    Column("address", "str", "", "where the request came from; empty for this process"),
+    Column("action", "str", "", "what was done: submit, cancel, retry, token.make, …"),
+    Column("subject", "str", "", "what it was done to: a job, a node, a token, a sweep"),
+    Column("detail", "str", "", "more of it, as JSON"),
+)
+
 #: The columns that follow a sweep's parameters and results.
 SWEEP: tuple[Column, ...] = (
     Column("status", "category", "", "pending, assigned, completed, failed or cancelled"),

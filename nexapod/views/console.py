@@ -14,9 +14,11 @@ from nexapod.views.terminal import status_view
 REFRESH_S = 1.0
 
 
-def show_status(url: str, token: str | None, *, watch: bool) -> None:
+def show_status(
+    url: str, token: str | None, *, watch: bool, fingerprint: str | None = None
+) -> None:
     """Print the fleet, once or until interrupted."""
-    fleet = connect(url, token)
+    fleet = connect(url, token, fingerprint=fingerprint)
     console = Console()
     try:
         if not watch:

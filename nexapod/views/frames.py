@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from nexapod.views.columns import ATTEMPTS, JOBS, NODES
+from nexapod.views.columns import ATTEMPTS, AUDIT, JOBS, NODES, TOKENS
 from nexapod.views.series import (
     floats,
     message_of,
@@ -21,7 +21,7 @@ from nexapod.views.series import (
     params_text,
     series,
 )
-from nexapod.wire.messages import NodeRow
+from nexapod.wire.messages import NodeRow, TokenRow
 
 GB = 1_000_000_000
 
@@ -175,6 +175,71 @@ def attempts_frame(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     index = pd.RangeIndex(rows)
     return pd.DataFrame(
         {column.name: series(column, values[column.name], index) for column in ATTEMPTS},
+        index=index,
+    )
+
+
+def tokens_frame(rows: Sequence[TokenRow]) -> pd.DataFrame:
+    """One row per token, in the order given.
+
+    Parameters
+    ----------
+    rows
+        As the coordinator lists them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``id`` (str). Columns:
+
+        =========== ==================== ====================================================
+        scopes      str                  what it lets its holder do, separated by spaces
+        label       str                  whom it is for
+        trusted     bool                 whether pickles from its nodes are opened
+        created_at  datetime64[ns, UTC]  when it was made; missing for the fleet's own
+        expires_at  datetime64[ns, UTC]  when it ends by itself; missing for never
+        revoked_at  datetime64[ns, UTC]  when it was revoked; missing unless it was
+        =========== ==================== ====================================================
+    """
+    values: dict[str, list[Any]] = {
+        "scopes": [" ".join(row.scopes) for row in rows],
+        "label": [row.label for row in rows],
+        "trusted": [row.trusted for row in rows],
+        "created_at": [row.created_at or None for row in rows],
+        "expires_at": [row.expires_at for row in rows],
+        "revoked_at": [row.revoked_at for row in rows],
+    }
+    index = pd.Index([row.id for row in rows], dtype="str", name="id")
+    return pd.DataFrame(
+        {column.name: series(column, values[column.name], index) for column in TOKENS}, index=index
+    )
+
+
+def audit_frame(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+    """One row per thing that somebody did, oldest first.
+
+    Parameters
+    ----------
+    columns
+        ``seq`` and the columns below; times are Unix seconds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``seq`` (int64). Columns:
+
+        ======= ==================== ========================================================
+        at      datetime64[ns, UTC]  when
+        actor   str                  the id of the token that was used
+        address str                  where the request came from; empty for this process
+        action  str                  what was done: submit, cancel, retry, token.make, …
+        subject str                  what it was done to: a job, a node, a token, a sweep
+        detail  str                  more of it, as JSON
+        ======= ==================== ========================================================
+    """
+    index = pd.Index(list(columns.get("seq", ())), dtype="int64", name="seq")
+    return pd.DataFrame(
+        {column.name: series(column, columns.get(column.name, ()), index) for column in AUDIT},
         index=index,
     )
 

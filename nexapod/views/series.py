@@ -95,6 +95,8 @@ def series(column: Column, values: Sequence[Any], index: pd.Index[Any]) -> pd.Se
         return _category(name, values, index)
     if dtype == TIME:
         return pd.Series(times(values), index=index, name=name)
+    if dtype == "bool":
+        return pd.Series(np.asarray(values, dtype=bool), index=index, name=name)
     if dtype == "float64":
         return pd.Series(floats(values), index=index, name=name)
     if dtype == "Int64":

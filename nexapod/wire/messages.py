@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from nexapod.core.credentials import Scope
 from nexapod.core.records import AttemptReport, Failure, JobKind, Value
 from nexapod.ids import ID_PATTERN
 
@@ -47,7 +48,8 @@ class Registered(Struct, frozen=True):
     """The answer to `Register`. `lost` are leases in `holding` no longer the node's.
 
     `fleet_id` names the coordinator's database: an agent that finds another one behind the same
-    address (the port was taken over) keeps its results for its own.
+    address (the port was taken over) keeps its results for its own. `trusted`: whether pickles
+    from this node will be opened; one that is not seals its results in plainer formats.
     """
 
     status: Literal["registered"]
@@ -55,6 +57,7 @@ class Registered(Struct, frozen=True):
     lease_s: float
     lost: tuple[tuple[str, int], ...] = ()
     fleet_id: str = ""
+    trusted: bool = True
 
 
 class Assignment(Struct, frozen=True):
@@ -235,6 +238,7 @@ class NewJob(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     after: Annotated[tuple[Id, ...], Meta(max_length=10_000)] = ()
     retry_of: Id | None = None
     identity: Annotated[str, Meta(max_length=300)] | None = None
+    deadline_s: Annotated[float, Meta(gt=0, le=10 * 365 * 86_400)] | None = None
 
 
 class Submitted(Struct, frozen=True):
@@ -329,6 +333,54 @@ class Health(Struct, frozen=True):
     """``GET /health``: open to all, and silent about everything else."""
 
     status: Literal["ok"]
+
+
+class NewToken(Struct, frozen=True, forbid_unknown_fields=True):
+    """``POST /tokens``. `trusted`: whether kernels open pickles that its nodes send."""
+
+    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=4)]
+    label: Label = ""
+    expires_in_s: Annotated[float, Meta(gt=0, le=10 * 365 * 86_400)] | None = None
+    trusted: bool = True
+
+
+class MadeToken(Struct, frozen=True):
+    """The answer to `NewToken`: the only time that the secret is shown."""
+
+    id: str
+    token: str
+    scopes: list[Scope]
+    expires_at: float | None = None
+
+
+class TokenRow(Struct, frozen=True):
+    """One token, without its secret. Times are Unix seconds."""
+
+    id: str
+    scopes: list[Scope]
+    label: str
+    trusted: bool
+    created_at: float
+    expires_at: float | None
+    revoked_at: float | None
+
+
+class Invitation(Struct, frozen=True):
+    """The answer to ``POST /invitation``: a node token; null when nobody needs one."""
+
+    token: str | None
+
+
+class AuditRow(Struct, frozen=True):
+    """Somebody did something. `actor` is the id of a token."""
+
+    seq: int
+    at: float
+    actor: str
+    address: str
+    action: str
+    subject: str
+    detail: Raw
 
 
 class BlobStored(Struct, frozen=True):

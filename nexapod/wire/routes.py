@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
+from nexapod.core.credentials import Scope
 from nexapod.core.records import Value
 from nexapod.wire import messages as m
 
 MIB = 1024 * 1024
 
-Side = Literal["node", "client", "open"]
+NODE: tuple[Scope, ...] = ("node",)
+CHANGE: tuple[Scope, ...] = ("submit", "admin")
+READ: tuple[Scope, ...] = ("view", "submit", "admin")
+BLOBS: tuple[Scope, ...] = ("submit", "node", "admin")
+WATCH: tuple[Scope, ...] = ("view", "admin")
+ADMIN: tuple[Scope, ...] = ("admin",)
+ANY: tuple[Scope, ...] = ("view", "submit", "node", "admin")
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -23,8 +30,8 @@ class Route(msgspec.Struct, frozen=True):
     ----------
     name
         The handler's name.
-    side
-        Whose it is. Only ``open`` routes need no token.
+    scopes
+        A token needs one of these; a route without any is open to all.
     body, reply
         Message types; None for no body, or one that is not a message. A tuple: one of these.
     limit_bytes
@@ -36,7 +43,7 @@ class Route(msgspec.Struct, frozen=True):
     name: str
     method: str
     path: str
-    side: Side
+    scopes: tuple[Scope, ...]
     summary: str
     body: Any = None
     reply: Any = None
@@ -47,51 +54,65 @@ class Route(msgspec.Struct, frozen=True):
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("register", "POST", "/register", "node", "Register a node, or register it again.",
+    Route("register", "POST", "/register", NODE, "Register a node, or register it again.",
           m.Register, m.Registered, writes=True),
-    Route("job", "GET", "/job", "node", "Ask for one data job, as any HTTP client can.",
+    Route("job", "GET", "/job", NODE, "Ask for one data job, as any HTTP client can.",
           None, (m.Assignment, m.NoJob), writes=True, query=("wait_s", "lease_s"),
           headers=("X-Node-ID", "X-Poll-ID")),
-    Route("result", "POST", "/result", "node", "Report the result of one job.",
+    Route("result", "POST", "/result", NODE, "Report the result of one job.",
           m.SeedResult, m.ResultReceived, limit_bytes=16 * MIB + MIB, writes=True),
-    Route("lease", "POST", "/lease", "node", "Ask for many jobs at once.",
+    Route("lease", "POST", "/lease", NODE, "Ask for many jobs at once.",
           m.LeaseRequest, m.LeaseReply, writes=True),
-    Route("heartbeat", "POST", "/heartbeat", "node", "Renew leases; learn what was cancelled.",
+    Route("heartbeat", "POST", "/heartbeat", NODE, "Renew leases; learn what was cancelled.",
           m.Heartbeat, m.HeartbeatReply, limit_bytes=8 * MIB, writes=True),
-    Route("results", "POST", "/results", "node", "Report many attempts at once.",
+    Route("results", "POST", "/results", NODE, "Report many attempts at once.",
           m.Results, m.ResultsReply, limit_bytes=64 * MIB, writes=True),
-    Route("leave", "POST", "/leave", "node", "Drain: give leases back and take no more.",
+    Route("leave", "POST", "/leave", NODE, "Drain: give leases back and take no more.",
           m.Leave, m.Left, writes=True),
-    Route("nodes", "GET", "/nodes", "client", "All nodes.", None, list[m.NodeRow]),
-    Route("jobs", "GET", "/jobs", "client", "All jobs, streamed.", None, list[m.JobRow],
+    Route("nodes", "GET", "/nodes", READ, "All nodes.", None, list[m.NodeRow]),
+    Route("jobs", "GET", "/jobs", READ, "All jobs, streamed.", None, list[m.JobRow],
           query=("status", "sweep", "limit", "cursor", "fields", "newest")),
-    Route("submit", "POST", "/jobs", "client", "Submit one job, or a list: all or nothing.",
+    Route("submit", "POST", "/jobs", CHANGE, "Submit one job, or a list: all or nothing.",
           m.NewJob | list[m.NewJob], (m.Submitted, list[m.Submitted]), limit_bytes=64 * MIB,
           writes=True, headers=("Idempotency-Key",)),
-    Route("cancel_many", "POST", "/jobs/cancel", "client", "Cancel several jobs.",
+    Route("cancel_many", "POST", "/jobs/cancel", CHANGE, "Cancel several jobs.",
           m.JobIds, list[m.Cancelled], limit_bytes=8 * MIB, writes=True),
-    Route("job_states", "POST", "/jobs/states", "client", "Where these jobs are now.",
+    Route("job_states", "POST", "/jobs/states", READ, "Where these jobs are now.",
           m.JobIds, list[m.JobPatch], limit_bytes=8 * MIB),
-    Route("retry", "POST", "/jobs/{job_id}/retry", "client",
-          "Submit a finished job again, as a new one.", None, m.Submitted, writes=True),
-    Route("job_detail", "GET", "/jobs/{job_id}", "client", "One job with its attempts.",
+    Route("retry", "POST", "/jobs/{job_id}/retry", CHANGE,
+          "Submit a finished job again, as a new one.", None, m.Submitted, writes=True,
+          headers=("Idempotency-Key",)),
+    Route("job_detail", "GET", "/jobs/{job_id}", READ, "One job with its attempts.",
           None, m.JobRow),
-    Route("job_result", "GET", "/jobs/{job_id}/result", "client",
+    Route("job_result", "GET", "/jobs/{job_id}/result", READ,
           "The result's bytes as the node sent them.", None, Value),
-    Route("cancel", "POST", "/jobs/{job_id}/cancel", "client",
+    Route("cancel", "POST", "/jobs/{job_id}/cancel", CHANGE,
           "Cancel one job; its process is killed.", None, m.Cancelled, writes=True),
-    Route("attempts", "GET", "/attempts", "client", "Every attempt, oldest first."),
-    Route("sweeps", "GET", "/sweeps", "client", "Every sweep and its number of jobs.",
+    Route("attempts", "GET", "/attempts", READ, "Every attempt, oldest first."),
+    Route("sweeps", "GET", "/sweeps", READ, "Every sweep and its number of jobs.",
           None, list[m.SweepRow]),
-    Route("status", "GET", "/status", "client", "How many jobs are in each state.",
+    Route("status", "GET", "/status", READ, "How many jobs are in each state.",
           None, m.Status),
-    Route("events", "GET", "/events", "client", "Server-sent events: ordered row patches.",
+    Route("events", "GET", "/events", READ, "Server-sent events: ordered row patches.",
           headers=("Last-Event-ID",)),
-    Route("put_blob", "PUT", "/blobs/{sha256}", "client", "Store a large value under its hash.",
+    Route("put_blob", "PUT", "/blobs/{sha256}", BLOBS, "Store a large value under its hash.",
           None, m.BlobStored, limit_bytes=4096 * MIB, writes=True),
-    Route("get_blob", "GET", "/blobs/{sha256}", "client", "A stored blob; ranges are honoured."),
-    Route("health", "GET", "/health", "open", "Whether the coordinator answers.", None, m.Health),
-    Route("openapi", "GET", "/openapi.json", "client", "This table as an OpenAPI document."),
+    Route("get_blob", "GET", "/blobs/{sha256}", BLOBS, "A stored blob; ranges are honoured."),
+    Route("health", "GET", "/health", (), "Whether the coordinator answers.", None, m.Health),
+    Route("metrics", "GET", "/metrics", WATCH, "Figures for Prometheus, as text."),
+    Route("tokens", "GET", "/tokens", ADMIN, "Every token, without its secret.",
+          None, list[m.TokenRow]),
+    Route("make_token", "POST", "/tokens", ADMIN, "Make a token; its secret is shown this once.",
+          m.NewToken, m.MadeToken, writes=True),
+    Route("revoke_token", "DELETE", "/tokens/{token_id}", ADMIN, "End a token.",
+          None, m.TokenRow, writes=True),
+    Route("invitation", "POST", "/invitation", ADMIN, "The token with which machines join.",
+          None, m.Invitation, writes=True),
+    Route("audit", "GET", "/audit", ADMIN, "Who did what, oldest first.",
+          None, list[m.AuditRow], query=("cursor", "limit")),
+    Route("backup", "POST", "/backups", ADMIN, "Copy the database now.", writes=True),
+    Route("backups", "GET", "/backups", ADMIN, "Every backup, oldest first."),
+    Route("openapi", "GET", "/openapi.json", ANY, "This table as an OpenAPI document."),
 )  # fmt: skip
 
 

@@ -1,9 +1,7 @@
-"""Seeds that replay, kernels that end, coordinators that end."""
+"""Kernels that end, coordinators that end."""
 
 from __future__ import annotations
 
-import os
-import random
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,14 +14,6 @@ from jupyter_client.manager import KernelManager
 from tests.integration.parts import DEADLINE_S, Coordinator, Node
 
 StartNode = Callable[..., Node]
-
-
-@pytest.fixture
-def rng() -> random.Random:
-    """Random, and the same again with ``NEXAPOD_TEST_SEED=…``."""
-    seed = int(os.environ.get("NEXAPOD_TEST_SEED") or random.randrange(2**32))
-    print(f"replay with NEXAPOD_TEST_SEED={seed}")
-    return random.Random(seed)
 
 
 @pytest.fixture
@@ -70,11 +60,11 @@ class Kernel:
         """Send a cell; its message id."""
         return str(self.client.execute(cell))
 
-    def finish(self, message_id: str) -> str:
+    def finish(self, message_id: str, timeout_s: float = DEADLINE_S * 2) -> str:
         """Wait for that cell to end; what it printed."""
         printed = []
         while True:
-            message: Any = self.client.get_iopub_msg(timeout=DEADLINE_S * 2)
+            message: Any = self.client.get_iopub_msg(timeout=timeout_s)
             if message["parent_header"].get("msg_id") != message_id:
                 continue
             kind, content = message["msg_type"], message["content"]

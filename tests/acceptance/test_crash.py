@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import collections
-import concurrent.futures
-import hashlib
-import http.client
-import itertools
-import json
 import os
-import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -27,217 +18,12 @@ from tests.integration.parts import (
     DEADLINE_S,
     Client,
     Coordinator,
-    Reply,
     assert_sound,
     eventually,
     free_port,
-    reading,
 )
 
-# ── (a) the coordinator is killed ────────────────────────────────────────────────────────────────
-
-
-def patiently(client: Client, method: str, path: str, body: Any = None, **headers: str) -> Reply:
-    """Ask until somebody answers; the same request each time, as the protocol wants it."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    give_up_s = time.monotonic() + DEADLINE_S
-    while True:
-        try:
-            reply = client.ask(method, path, body, named)
-            if reply.status not in (429, 503, 507):
-                assert reply.status < 500, reply
-                return reply
-        except (OSError, http.client.HTTPException):
-            pass
-        assert time.monotonic() < give_up_s, "nobody answered for too long"
-        time.sleep(0.02)
-
-
-def result_of(job_id: str) -> dict[str, str]:
-    return {"hash": hashlib.sha256(job_id.encode()).hexdigest()}
-
-
-class Crowd:
-    """Four nodes and a submitter, each writing down what it was told."""
-
-    def __init__(self, coordinator: Coordinator, count: int) -> None:
-        self.coordinator = coordinator
-        self.count = count
-        self.submitted: list[str] = []
-        self.handed: collections.defaultdict[tuple[str, int], set[str]] = collections.defaultdict(
-            set
-        )
-        self.acknowledged: dict[str, bytes] = {}
-        self.refused: list[Reply] = []
-        self.problems: list[BaseException] = []
-        self._threads = [threading.Thread(target=self._run, args=(self._submit,))]
-        self._threads += [
-            threading.Thread(target=self._run, args=(self._work, f"node-{n}")) for n in range(4)
-        ]
-
-    def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
-
-    def join(self) -> None:
-        for thread in self._threads:
-            thread.join(DEADLINE_S)
-            assert not thread.is_alive()
-        if self.problems:
-            raise self.problems[0]
-
-    def _run(self, work: Any, *args: Any) -> None:
-        try:
-            work(*args)
-        except BaseException as problem:
-            self.problems.append(problem)
-
-    def until(self, progress: int) -> None:
-        """Wait until so many results are acknowledged."""
-        eventually(
-            lambda: self.problems or len(self.acknowledged) >= progress, f"{progress} results"
-        )
-
-    def is_done(self) -> bool:
-        return bool(self.problems) or len(self.acknowledged) == self.count
-
-    def _submit(self) -> None:
-        with self.coordinator.client(keep=True) as client:
-            for start in range(0, self.count, 100):
-                ids = [f"job-{n}" for n in range(start, min(start + 100, self.count))]
-                jobs = [{"job_id": job_id, "data": {"name": job_id}} for job_id in ids]
-                assert patiently(client, "POST", "/jobs", jobs).status == 200
-                self.submitted += ids
-
-    def _work(self, name: str) -> None:
-        with self.coordinator.client(keep=True) as client:
-            node = {"node_id": name, "profile": {}}
-            assert patiently(client, "POST", "/register", node).status == 200
-            for n in itertools.count():
-                if self.is_done():
-                    return
-                poll = f"{name}-{n}"
-                reply = patiently(client, "GET", "/job?wait_s=0.2", X_Node_ID=name, X_Poll_ID=poll)
-                assert reply.status == 200, reply
-                job = reply.json
-                if job["status"] == "assigned":
-                    self._report(client, name, poll, job)
-
-    def _report(self, client: Client, name: str, poll: str, job: Any) -> None:
-        job_id, epoch = job["job_id"], job["epoch"]
-        assert job["data"] == {"name": job_id}
-        self.handed[job_id, epoch].add(poll)
-        result = json.dumps(result_of(job_id)).encode()
-        body = b'{"job_id":"%s","node_id":"%s","epoch":%d,"result":%s}' % (
-            job_id.encode(), name.encode(), epoch, result,
-        )  # fmt: skip
-        reply = patiently(client, "POST", "/result", body)
-        if reply.status == 200:
-            assert job_id not in self.acknowledged
-            self.acknowledged[job_id] = result
-        else:
-            self.refused.append(reply)
-
-
-def kill_in_the_middle(
-    coordinator: Coordinator, count: int, kills: int, rng: random.Random
-) -> None:
-    crowd = Crowd(coordinator, count)
-    crowd.start()
-    try:
-        for progress in sorted(rng.sample(range(count // 20, count * 19 // 20), kills)):
-            crowd.until(progress)
-            time.sleep(rng.uniform(0, 0.02))
-            coordinator.kill()
-            coordinator.start()
-        eventually(crowd.is_done, "all jobs to end")
-    finally:
-        crowd.problems += [] if crowd.is_done() else [AssertionError("not all jobs ended")]
-        crowd.join()
-    coordinator.end()
-
-    assert sorted(crowd.submitted) == sorted(f"job-{n}" for n in range(count))
-    assert set(crowd.acknowledged) == set(crowd.submitted)
-    assert crowd.refused == []
-    assert {lease: polls for lease, polls in crowd.handed.items() if len(polls) > 1} == {}
-    assert {epoch for _, epoch in crowd.handed} == {
-        1
-    }  # a restart of the coordinator loses no lease
-    check_database(coordinator.database, crowd.acknowledged)
-
-
-def check_database(database: Path, acknowledged: dict[str, bytes]) -> None:
-    assert_sound(database)
-    with reading(database) as db:
-        stored = db.execute(
-            "SELECT j.id, r.data FROM jobs AS j JOIN results AS r ON r.seq = j.seq"
-        ).fetchall()
-        states = db.execute("SELECT state, count(*) FROM jobs GROUP BY state").fetchall()
-    assert {job_id: bytes(data) for job_id, data in stored} == acknowledged
-    assert states == [("completed", len(acknowledged))]
-
-
-def test_kills_of_the_coordinator_in_the_middle_of_5000_jobs_cost_nothing(
-    coordinator: Coordinator, rng: random.Random
-):
-    kill_in_the_middle(coordinator, 5000, 5, rng)
-
-
-@pytest.mark.torture
-def test_many_kills_of_the_coordinator_in_the_middle_of_20000_jobs_cost_nothing(
-    coordinator: Coordinator, rng: random.Random
-):
-    kill_in_the_middle(coordinator, 20_000, 100, rng)
-
-
-def test_real_nodes_and_a_connected_notebook_live_through_kills_of_the_coordinator(
-    coordinator: Coordinator, start_node: StartNode, rng: random.Random
-):
-    functions_through_kills(coordinator, start_node, rng, 300, 3)
-
-
-@pytest.mark.torture
-def test_real_nodes_and_a_connected_notebook_live_through_many_kills_of_the_coordinator(
-    coordinator: Coordinator, start_node: StartNode, rng: random.Random
-):
-    functions_through_kills(coordinator, start_node, rng, 4000, 25)
-
-
-def functions_through_kills(
-    coordinator: Coordinator, start_node: StartNode, rng: random.Random, count: int, kills: int
-) -> None:
-    def square(n: int) -> int:
-        import time
-
-        time.sleep(0.01)
-        return n * n
-
-    for n in range(2):
-        start_node(f"real-{n}", "--slots", "2")
-    fleet = nexapod.connect(coordinator.url, coordinator.token)
-    try:
-        marks = sorted(rng.sample(range(count // 20, count * 19 // 20), kills))
-        futures = [fleet.submit(square, n) for n in range(count)]
-        for mark in marks:
-            first = concurrent.futures.as_completed(futures, DEADLINE_S)
-            collections.deque(itertools.islice(first, mark), 0)
-            time.sleep(rng.uniform(0, 0.1))
-            coordinator.kill()
-            coordinator.start()
-        assert [future.result(DEADLINE_S * 2) for future in futures] == [
-            n * n for n in range(count)
-        ]
-        assert len(fleet.jobs) == count
-    finally:
-        fleet.stop()
-    coordinator.end()
-    assert_sound(coordinator.database)
-    with reading(coordinator.database) as db:
-        ends = db.execute("SELECT end, count(*) FROM attempts GROUP BY end").fetchall()
-    assert dict(ends)["completed"] == count
-
-
-# ── (b) a node is killed ─────────────────────────────────────────────────────────────────────────
+# ── (a) a node is killed ─────────────────────────────────────────────────────────────────────────
 
 
 class Gated:
@@ -335,31 +121,7 @@ def test_the_job_of_a_plain_node_that_vanished_finishes_on_another(
     assert client.report("plain", job_id, 0).code == "lease_lost"
 
 
-@pytest.mark.torture
-def test_kills_of_nodes_in_the_middle_of_jobs_cost_nothing(
-    coordinator: Coordinator, start_node: StartNode, rng: random.Random
-):
-    def square(n: int) -> int:
-        import time
-
-        time.sleep(0.05)
-        return n * n
-
-    # Two: a job that is lost on three different nodes is taken to be what ends them.
-    nodes = [start_node(f"mortal-{n}", "--slots", "2") for n in range(2)]
-    with nexapod.connect(coordinator.url, coordinator.token) as fleet:
-        futures = [fleet.submit(square, n) for n in range(1000)]
-        for _ in range(30):
-            node = rng.choice(nodes)
-            time.sleep(rng.uniform(0, 0.4))
-            node.kill()
-            node.start()
-        assert [future.result(DEADLINE_S * 2) for future in futures] == [n * n for n in range(1000)]
-    coordinator.end()
-    assert_sound(coordinator.database)
-
-
-# ── (c) the kernel is restarted ──────────────────────────────────────────────────────────────────
+# ── (b) the kernel is restarted ──────────────────────────────────────────────────────────────────
 
 FIRST_CELL = """
 import nexapod
@@ -407,7 +169,7 @@ def test_a_kernel_restarted_in_the_middle_of_a_sweep_finds_it_and_finishes_it(
     assert_sound(tmp_path / "lab.db")
 
 
-# ── (d) the kernel is busy ───────────────────────────────────────────────────────────────────────
+# ── (c) the kernel is busy ───────────────────────────────────────────────────────────────────────
 
 BUSY = {
     "sleep": "time.sleep({seconds})",
@@ -456,15 +218,7 @@ def test_a_busy_cell_does_not_stop_nodes(kernel: Kernel, tmp_path: Path, busy: s
     work_during_a_busy_cell(kernel, tmp_path / "lab.db", busy, 5.0)
 
 
-@pytest.mark.torture
-@pytest.mark.parametrize("busy", BUSY)
-def test_a_cell_that_is_busy_for_a_minute_does_not_stop_nodes(
-    kernel: Kernel, tmp_path: Path, busy: str
-):
-    work_during_a_busy_cell(kernel, tmp_path / "lab.db", busy, 60.0)
-
-
-# ── (e) a running job is cancelled ───────────────────────────────────────────────────────────────
+# ── (d) a running job is cancelled ───────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("stubborn", [False, True], ids=["ordinary", "stubborn"])
@@ -527,7 +281,7 @@ def test_cancelling_a_sweep_kills_what_runs_and_forgets_what_waits(
         eventually(lambda: sweep.counts == {"cancelled": 10}, "the futures to know")
 
 
-# ── (f) the result waits on the node's disk ──────────────────────────────────────────────────────
+# ── (e) the result waits on the node's disk ──────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("node_too", [False, True], ids=["node-stays", "node-is-killed-too"])

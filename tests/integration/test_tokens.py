@@ -32,7 +32,7 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coordinator]:
 
 def ask(route: Any, client: Client, **headers: str) -> int:
     """The status of the least that could be asked of the route, with these headers."""
-    path = route.path.format(job_id="never-was", sha256="0" * 64)
+    path = route.path.format(job_id="never-was", sha256="0" * 64, token_id="never-was")
     body = None if route.method == "GET" else b"{}"
     sent = {"Content-Type": "application/json", **headers}
     if route.name == "events":  # an endless answer: its head is all there is to see

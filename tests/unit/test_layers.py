@@ -17,6 +17,8 @@ PACKAGE = Path(__file__).resolve().parents[2] / "nexapod"
 LAYERS = (
     ("__init__", "__main__"),
     ("cli",),
+    ("commandline",),
+    ("doctor",),
     ("views", "frontends"),
     ("client",),
     ("coordinator.host",),
@@ -25,7 +27,7 @@ LAYERS = (
     ("store",),
     ("wire",),
     ("core",),
-    ("errors", "ids"),
+    ("errors", "ids", "logs"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 

@@ -33,7 +33,10 @@ class Function(msgspec.Struct, frozen=True, array_like=True, tag=1):
 
 
 class Run(msgspec.Struct, frozen=True, array_like=True, tag=2):
-    """One attempt. `payload` None: it lies in the blob directory as `blob`."""
+    """One attempt. `payload` None: it lies in the blob directory as `blob`.
+
+    `may_pickle`: whether the result of a function may be sent as a pickle.
+    """
 
     seq: int
     job_id: str
@@ -42,6 +45,7 @@ class Run(msgspec.Struct, frozen=True, array_like=True, tag=2):
     payload: bytes | None
     blob: str | None
     inputs: dict[str, Value]
+    may_pickle: bool = True
 
 
 _ENCODE = msgspec.msgpack.Encoder().encode
@@ -67,19 +71,28 @@ def encode_done(seq: int, flags: int, run_ns: int, report: bytes) -> bytes:
 
 
 class FrameBuffer:
-    """Puts frames together again from whatever pieces arrive."""
+    """Puts frames together again from whatever pieces arrive, up to `limit_bytes` each."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit_bytes: int = 1 << 62) -> None:
         self._held = bytearray()
+        self._limit_bytes = limit_bytes
 
     def feed(self, piece: bytes | memoryview) -> Iterator[bytes]:
-        """Take a piece; yield each body that is now complete."""
+        """Take a piece; yield each body that is now complete.
+
+        Raises
+        ------
+        ValueError
+            The other side announces more than `limit_bytes`.
+        """
         held = self._held
         held += piece
         size = len(held)
         start = 0
         while size - start >= 8:
             (length,) = LENGTH.unpack_from(held, start)
+            if length > self._limit_bytes:
+                raise ValueError("a frame is larger than any that is sent")
             if size - start - 8 < length:
                 break
             yield bytes(memoryview(held)[start + 8 : start + 8 + length])

@@ -11,6 +11,7 @@ import psutil
 
 #: The environment variable by which everything that a runner has started is found again.
 MARK = "NEXAPOD_CARD"
+_LISTS_CHILDREN = Path(f"/proc/self/task/{os.getpid()}/children").exists()
 
 
 def descendants(pid: int) -> list[psutil.Process]:
@@ -35,14 +36,31 @@ def kill_leftovers(pid: int, others: list[psutil.Process]) -> None:
     signal_group(pid, signal.SIGKILL, others)
 
 
-def resident_bytes(pid: int) -> int:
-    """Resident memory of `pid` and everything below it."""
+def tree(pid: int) -> list[int]:
+    """`pid` and all processes below it.
+
+    Linux lists the children of a process, which is far cheaper than a look at all there are.
+    """
+    found = [pid]
+    for above in found:
+        try:
+            for thread in os.scandir(f"/proc/{above}/task"):
+                with open(f"{thread.path}/children", "rb") as file:
+                    found += map(int, file.read().split())
+        except FileNotFoundError:
+            if not _LISTS_CHILDREN:
+                return [pid, *(process.pid for process in descendants(pid))]
+        except OSError:
+            continue  # it has ended
+    return found
+
+
+def resident_bytes(pids: list[int]) -> int:
+    """Resident memory of processes."""
     total = 0
-    with contextlib.suppress(psutil.Error):
-        total = psutil.Process(pid).memory_info().rss
-    for process in descendants(pid):
+    for pid in pids:
         with contextlib.suppress(psutil.Error):
-            total += process.memory_info().rss
+            total += psutil.Process(pid).memory_info().rss
     return total
 
 

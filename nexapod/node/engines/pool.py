@@ -46,11 +46,12 @@ class Pool:
         self._listener = listener
         self._waiting: deque[Attempt] = deque()
         self._by_runner: dict[RunnerProcess, Slot] = {}
+        self.setting = setting
         self._crew = Crew(setting, self._done, self._dead)
         self._progress_at = time.monotonic()
         self._pumping = False
         self._loop = asyncio.get_running_loop()
-        self._watch = Watch(self._slots, self)
+        self._watch = Watch(self._slots, setting.limits, self)
         self.is_open = True
 
     # ── what the agent asks ──────────────────────────────────────────────────────────────────────
@@ -297,7 +298,9 @@ class Pool:
             self._call_back(slot)
         if attempt.seq:  # it has started
             attempt.intent = attempt.intent or intent
-            runner.kill(at_once=intent == "memory")  # it may fill the machine before it listens
+            # What fills the machine may have filled it before it listens.
+            excess = attempt.excess
+            runner.kill(at_once=excess is not None and excess.type != "timeout")
         else:
             self._waiting.remove(attempt)
             self._tell_unstarted(attempt, intent)
@@ -310,9 +313,9 @@ class Pool:
         slot.is_slow = True
         self._call_back(slot)
 
-    def exceeded(self, runner: RunnerProcess, attempt: Attempt, intent: Intent) -> None:
+    def exceeded(self, runner: RunnerProcess, attempt: Attempt) -> None:
         """The attempt reached a limit of its job."""
-        self._end_sent(runner, attempt, intent)
+        self._end_sent(runner, attempt, "limit")
 
     def idle(self, slot: Slot) -> None:
         """The warm process there had nothing to do for long."""

@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import psutil
 
+from nexapod.core.records import AttemptReport
 from nexapod.node.attempt import Attempt
-from nexapod.node.engines import frames
+from nexapod.node.engines import frames, sandbox
 from nexapod.node.engines.card import Card
 from nexapod.node.engines.groups import (
     MARK,
@@ -28,11 +32,13 @@ from nexapod.node.engines.groups import (
     kill_leftovers,
     signal_group,
 )
+from nexapod.node.engines.limits import Limits
 
 _MAIN = Path(__file__).parents[1] / "runners" / "__main__.py"
 _OUTPUT_BYTES = 16 << 10
 _KILL_AFTER_S = 2.0
 _READ_BYTES = 1 << 18
+_FRAME_BYTES = 64 << 20  # results that are larger come as files
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -42,6 +48,17 @@ class Setting(msgspec.Struct, frozen=True):
     blobs: Path
     runner: Path | None = None
     weights: Path | None = None
+    limits: Limits = Limits()
+    sandbox: sandbox.Sandbox | None = None
+
+    @property
+    def results(self) -> Path:
+        """Where large results wait for being sent."""
+        return self.directory / "results"
+
+    def result(self, job_id: str, epoch: int) -> Path:
+        """The file of one of them."""
+        return self.results / f"{job_id}.{epoch}"
 
 
 class RunnerProcess:
@@ -77,16 +94,19 @@ class RunnerProcess:
         self._on_done, self._on_ready, self._on_death = on_done, on_ready, on_death
         self._loop = asyncio.get_running_loop()
         self._seq = 0
-        self._buffer = frames.FrameBuffer()
+        self._buffer = frames.FrameBuffer(_FRAME_BYTES)
         self._unsent: deque[memoryview] = deque()
         self._killing: asyncio.TimerHandle | None = None
         self._below: list[psutil.Process] = []
+        self._setting = setting
+        self._own = setting.directory / f"{name}.own"
+        self.own_processes = 1 if setting.sandbox is None else 1 + sandbox.OWN_PROCESSES
         self._output = setting.directory / f"{name}.out"
         self._card_path = setting.directory / f"{name}.card"
         self._card = Card(self._card_path, create=True)
         self._pipe, theirs = socket.socketpair()
         try:
-            self.process = self._start(setting, theirs.fileno())
+            self.process = self._start(theirs.fileno())
         finally:
             theirs.close()
         self.pid = self.process.pid
@@ -94,10 +114,15 @@ class RunnerProcess:
         self._loop.add_reader(self._pipe.fileno(), self._read)
         self._watch_exit()
 
-    def _start(self, setting: Setting, descriptor: int) -> subprocess.Popen[bytes]:
+    def _start(self, descriptor: int) -> subprocess.Popen[bytes]:
+        setting, shut_in = self._setting, self._setting.sandbox
+        setting.results.mkdir(mode=0o700, exist_ok=True)
+        parent, results, folders = str(os.getpid()), str(setting.results), ""
+        if shut_in is not None:
+            parent, results, folders = sandbox.FIRST_PID, sandbox.RESULTS, sandbox.FOLDERS
         command = [
-            sys.executable, "-u", str(_MAIN), str(descriptor), str(os.getpid()),
-            str(self._card_path), str(setting.blobs),
+            sys.executable, "-u", str(_MAIN), str(descriptor), parent, str(self._card_path),
+            str(setting.blobs), results, folders,
         ]  # fmt: skip
         if setting.runner is not None:
             command.append(str(setting.runner.resolve()))
@@ -107,6 +132,9 @@ class RunnerProcess:
             environment["NEXAPOD_WEIGHTS"] = str(setting.weights.resolve())
         if self.devices is not None:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(self.devices)
+        if shut_in is not None:
+            command = shut_in.wrap(command, self._own, (setting.blobs,), (self._card_path,))
+            environment = shut_in.environment(environment)
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
         output = os.open(self._output, flags, 0o600)
         try:
@@ -131,7 +159,7 @@ class RunnerProcess:
         lease = attempt.lease
         run = frames.Run(
             attempt.seq, lease.job_id, lease.epoch, lease.kind, lease.payload, lease.blob,
-            lease.inputs,
+            lease.inputs, attempt.may_pickle,
         )  # fmt: skip
         self._write(raw + frames.encode(run))
 
@@ -157,11 +185,22 @@ class RunnerProcess:
             attempt.seq = 0
         return back
 
-    def clean(self) -> None:
-        """Keep the output file small: a job that prints for days must not fill the disk."""
+    def printed_bytes(self, attempt: Attempt) -> int:
+        """What the attempt that runs has printed.
+
+        Its file is kept small meanwhile: a job that prints for days must not fill the disk.
+        """
         with contextlib.suppress(OSError):
-            if self._output.stat().st_size > 64 << 20:
-                os.truncate(self._output, 0)
+            on_file = self._output.stat().st_size
+            if on_file <= 64 << 20:
+                return attempt.printed_bytes + on_file
+            attempt.printed_bytes += on_file
+            os.truncate(self._output, 0)
+        return attempt.printed_bytes
+
+    def disk_bytes(self) -> int:
+        """What lies in the folders that only this process has."""
+        return sandbox.disk_bytes(self._own)
 
     def output(self) -> str:
         """The last lines that the attempt which runs, or ran last, has printed."""
@@ -221,7 +260,7 @@ class RunnerProcess:
             # through all processes, hence the thread.
             self._loop.run_in_executor(None, end_leftovers, self._card_path)
         self._read()  # what it still wrote
-        self.exit_code = self.process.wait()
+        self.exit_code = self._exit_code(self.process.wait())
         if self._killing is not None:
             self._killing.cancel()
         self._loop.remove_reader(self._pipe.fileno())
@@ -231,6 +270,12 @@ class RunnerProcess:
         self._card.close()
         for path in (self._card_path, self._output):
             path.unlink(missing_ok=True)
+        if self._setting.sandbox is not None:  # any number of files, hence the thread
+            self._loop.run_in_executor(None, partial(shutil.rmtree, self._own, ignore_errors=True))
+
+    def _exit_code(self, code: int) -> int:
+        """As `subprocess` tells it; bubblewrap, like a shell, adds 128 to a signal's number."""
+        return 128 - code if self._setting.sandbox is not None and code > 128 else code
 
     # ── the pipe ─────────────────────────────────────────────────────────────────────────────────
 
@@ -245,8 +290,14 @@ class RunnerProcess:
             if not piece:
                 self._loop.remove_reader(self._pipe.fileno())
                 return
-            for body in self._buffer.feed(piece):
-                self._take(body)
+            try:
+                for body in self._buffer.feed(piece):
+                    self._take(body)
+            except (ValueError, OSError, struct.error):
+                # Not a runner that speaks any more, but a job that got hold of its socket.
+                self._loop.remove_reader(self._pipe.fileno())
+                self.kill(at_once=True)
+                return
             if len(piece) < _READ_BYTES:
                 return
 
@@ -259,9 +310,32 @@ class RunnerProcess:
             return
         if flags & frames.REPLACE:
             self.is_retired = True
-        attempt = self.sent.pop(seq, None)
-        if attempt is not None:  # else it was revoked in the moment in which it started
+        attempt = self.sent.get(seq)
+        if attempt is not None and self._setting.sandbox is not None:
+            self._check(attempt, flags, rest)
+        if (
+            self.sent.pop(seq, None) is not None and attempt is not None
+        ):  # else it was revoked in the moment in which it started
             self._on_done(self, attempt, flags, run_ns / 1e9, rest)
+
+    def _check(self, attempt: Attempt, flags: int, report: bytes) -> None:
+        """A job in a sandbox reports on itself only, and on what it has really written.
+
+        Raises
+        ------
+        ValueError, OSError
+            Otherwise.
+        """
+        told = msgspec.msgpack.decode(report, type=AttemptReport)
+        if (told.job_id, told.epoch) != attempt.key:
+            raise ValueError("a report on another job")
+        if flags & frames.BLOB:
+            path = self._setting.result(*attempt.key)
+            sandbox.move_result(self._own, path)
+            value = told.value
+            if value is None or value.blob is None or value.size != path.stat().st_size:
+                path.unlink()
+                raise ValueError("another result than was reported")
 
     def _write(self, raw: bytes) -> None:
         if not self._unsent:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 
+import msgspec
+
 from nexapod.core.records import AttemptReport, Failure
 from nexapod.core.states import AttemptEnd
 from nexapod.node.attempt import Attempt
@@ -43,7 +45,7 @@ def verdict(
     elif attempt.intent == "release":
         end = AttemptEnd.RELEASED
     else:
-        failure = _failure(attempt, exit_code, peak_bytes)
+        failure = _failure(attempt, exit_code)
     return AttemptReport(
         job_id=attempt.lease.job_id,
         epoch=attempt.lease.epoch,
@@ -70,20 +72,10 @@ def size(count: float) -> str:
     return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
-def _failure(attempt: Attempt, exit_code: int, peak_bytes: int) -> Failure:
-    lease = attempt.lease
+def _failure(attempt: Attempt, exit_code: int) -> Failure:
     name = signal_name(exit_code)
-    if attempt.intent == "timeout":
-        return Failure(
-            type="timeout", message=f"ran longer than timeout_s={lease.timeout_s:g}",
-            signal=name, exit_code=exit_code,
-        )  # fmt: skip
-    if attempt.intent == "memory":
-        return Failure(
-            type="memory",
-            message=f"used {size(peak_bytes)} of memory, more than its {size(lease.memory_bytes)}",
-            signal=name, exit_code=exit_code,
-        )  # fmt: skip
+    if attempt.excess is not None:
+        return msgspec.structs.replace(attempt.excess, signal=name, exit_code=exit_code)
     if name is not None:
         what = _SENTENCES.get(name)
         message = f"the job's process died from {name}" + (f" ({what})" if what else "")

@@ -1,4 +1,4 @@
-"""Looks after what runs: its time, its memory, its output, and processes without work."""
+"""Looks after what runs: its time, its other limits, and processes without work."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 import time
 from typing import Protocol
 
-from nexapod.node.attempt import Attempt, Intent
-from nexapod.node.engines.groups import resident_bytes
+from nexapod.core.records import Failure
+from nexapod.node.attempt import Attempt
+from nexapod.node.engines.limits import Limits
 from nexapod.node.engines.process import RunnerProcess
 from nexapod.node.engines.slots import Slot
 from nexapod.node.estimates import SHORT_S
@@ -23,7 +24,7 @@ class Watched(Protocol):
     def slow(self, slot: Slot) -> None:
         """What runs there takes longer than a short call."""
 
-    def exceeded(self, runner: RunnerProcess, attempt: Attempt, intent: Intent) -> None:
+    def exceeded(self, runner: RunnerProcess, attempt: Attempt) -> None:
         """A limit was reached."""
 
     def idle(self, slot: Slot) -> None:
@@ -36,8 +37,9 @@ class Watched(Protocol):
 class Watch:
     """Goes round while something runs, and only then: an idle node has no such timer."""
 
-    def __init__(self, slots: list[Slot], watched: Watched) -> None:
+    def __init__(self, slots: list[Slot], limits: Limits, watched: Watched) -> None:
         self._slots = slots
+        self._limits = limits
         self._watched = watched
         self._loop = asyncio.get_running_loop()
         self._round: asyncio.TimerHandle | None = None
@@ -96,22 +98,22 @@ class Watch:
             elapsed_s = (now_ns - started_ns) / 1e9
             if elapsed_s > SHORT_S and not slot.is_slow:
                 self._watched.slow(slot)
-            if measure:
-                runner.clean()
             if attempt.intent is None:
                 self._judge(runner, attempt, elapsed_s, measure)
+            elif measure:
+                runner.printed_bytes(attempt)
         self._watched.looked()
 
     def _judge(
         self, runner: RunnerProcess, attempt: Attempt, elapsed_s: float, measure: bool
     ) -> None:
-        limit_s, limit_bytes = attempt.lease.timeout_s, attempt.lease.memory_bytes
+        limit_s = attempt.lease.timeout_s
         if limit_s is not None and elapsed_s > limit_s:
-            self._watched.exceeded(runner, attempt, "timeout")
-        elif limit_bytes and measure:
-            attempt.peak_bytes = max(attempt.peak_bytes, resident_bytes(runner.pid))
-            if attempt.peak_bytes > limit_bytes:
-                self._watched.exceeded(runner, attempt, "memory")
+            attempt.excess = Failure("timeout", f"ran longer than timeout_s={limit_s:g}")
+        elif measure:
+            attempt.excess = self._limits.exceeded(runner, attempt)
+        if attempt.excess is not None:
+            self._watched.exceeded(runner, attempt)
 
     def _look_for_idle(self) -> None:
         """Warm processes hold memory, on GPUs too."""

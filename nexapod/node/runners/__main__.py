@@ -1,4 +1,4 @@
-"""A runner process: ``python …/runners/__main__.py SOCKET_FD PARENT_PID CARD BLOBS [FILE.py]``."""
+"""A runner process: ``python … SOCKET_FD PARENT_PID CARD BLOBS RESULTS FOLDERS [FILE.py]``."""
 
 import sys
 from pathlib import Path

@@ -12,11 +12,16 @@ from typing import Any
 
 import msgspec
 
-from nexapod.core.records import Failure, Value
+from nexapod import errors
+from nexapod.core.records import Failure, Format, Value
 from nexapod.node.call import decode_call, fits, map_file, mismatch
 from nexapod.node.engines.frames import Run
+from nexapod.node.engines.verdict import size
 from nexapod.node.runners.failures import Refused, Unopened, describe, traceback_text
-from nexapod.wire import sealed
+from nexapod.wire import formats, sealed
+
+#: A larger result is refused, whatever way it would travel.
+RESULT_BYTES = 4 << 30
 
 
 class Prepared(msgspec.Struct):
@@ -24,6 +29,7 @@ class Prepared(msgspec.Struct):
 
     run: Callable[[], Any]
     is_data: bool
+    may_pickle: bool = True
 
 
 class Opener:
@@ -64,7 +70,7 @@ class Opener:
         # are this job's own, so nothing it keeps there can reach the next one.
         function = pickle.loads(pickled)
         args, kwargs = sealed.unseal(call.arguments, inputs)
-        return Prepared(lambda: function(*args, **kwargs), False)
+        return Prepared(lambda: function(*args, **kwargs), False, run.may_pickle)
 
     def _open_data(self, payload: memoryview) -> Prepared:
         run_data = self._run_data
@@ -75,16 +81,35 @@ class Opener:
 
     def _input(self, value: Value) -> Any:
         raw = memoryview(value.data) if value.data is not None else self._blob(value.blob)
-        return sealed.unseal(raw) if value.format == "pickle" else json.loads(bytes(raw))
+        try:
+            return formats.unpack(value, raw)
+        except errors.UntrustedResult:
+            message = (
+                "an argument is the result of another job that came as a pickle from a node "
+                "without a trusted credential, and is not opened"
+            )
+            raise Refused(Failure("untrusted", message, retryable=False)) from None
 
     def _blob(self, sha256: str | None) -> memoryview:
         return map_file(self._blobs / (sha256 or ""))
 
 
-def value_from(result: Any, is_data: bool) -> Value:
+def value_from(result: Any, is_data: bool, may_pickle: bool) -> Value:
     """The result as bytes. Raises `Refused` when it has none."""
-    raw = _as_json(result) if is_data else _as_pickle(result)
-    return Value(format="json" if is_data else "pickle", size=len(raw), data=raw)
+    form: Format = "pickle"
+    if is_data:
+        form, raw = "json", _as_json(result)
+    elif may_pickle:
+        raw = _as_pickle(result)
+    else:
+        form, raw = _without_pickle(result)
+    if len(raw) > RESULT_BYTES:
+        message = (
+            f"the result is {size(len(raw))}, over the {size(RESULT_BYTES)} that a result may "
+            "have: write it to a file and return its path"
+        )
+        raise Refused(Failure("output", message, retryable=False))
+    return Value(form, len(raw), raw)
 
 
 def _as_pickle(result: Any) -> bytes:
@@ -102,6 +127,18 @@ def _as_pickle(result: Any) -> bytes:
             ),
             is_suspect=True,
         ) from None
+
+
+def _without_pickle(result: Any) -> tuple[Format, bytes]:
+    packed = formats.pack(result)
+    if packed is None:
+        message = (
+            f"the job ran, but its result (a {type(result).__name__}) could only be sent as a "
+            "pickle, and this node's token is not trusted with those: return None, numbers, text, "
+            "lists, dicts, bytes, a numpy array, or (with pyarrow) a data frame"
+        )
+        raise Refused(Failure("untrusted", message))
+    return packed
 
 
 def _as_json(result: Any) -> bytes:

@@ -26,6 +26,7 @@ from nexapod.node.engines import frames
 from nexapod.node.engines.card import Card
 from nexapod.node.runners.calls import Opener, value_from
 from nexapod.node.runners.data import NotARunner, load_run
+from nexapod.node.runners.emptying import OwnFolder
 from nexapod.node.runners.failures import Refused, Unopened, failure_from
 from nexapod.node.runners.tools import Tools
 from nexapod.node.runners.traces import Memory, Traces, clean_main
@@ -47,14 +48,20 @@ class Runner:
         The socket to the agent.
     card
         The page shared with it.
-    blobs
-        Directory for large values.
+    blobs, results
+        Directories of large values that are read, and that are written.
+    folders
+        Those that are this process's alone, and are emptied after each job.
     """
 
-    def __init__(self, pipe: socket.socket, card: Card, blobs: Path, file: str | None) -> None:
+    def __init__(
+        self, pipe: socket.socket, card: Card, blobs: Path, results: Path,
+        folders: tuple[str, ...], file: str | None,
+    ) -> None:  # fmt: skip
         self._pipe = pipe
         self._card = card
-        self._blobs = blobs
+        self._results = results
+        self._folders = [OwnFolder(folder) for folder in folders]
         self._arrived: deque[bytes] = deque()
         self._buffer = frames.FrameBuffer()
         run_data = load_run(file) if file else None
@@ -118,7 +125,7 @@ class Runner:
             error.__traceback__ = None
         run_ns = time.monotonic_ns() - started_ns
         if value is not None and value.size > INLINE_BYTES:
-            value = self._store(value)
+            value = self._store(run, value)
             flags |= frames.BLOB
         report = AttemptReport(
             job_id=run.job_id,
@@ -131,7 +138,7 @@ class Runner:
             output=self._take_output(),
         )
         value = failure = None
-        if self._must_go or self._traces.undo():
+        if self._must_go or self._traces.undo() or not self._empty():
             self._must_go = True
             flags |= frames.REPLACE
         self._write(frames.encode_done(run.seq, flags, run_ns, _ENCODE(report)))
@@ -146,16 +153,18 @@ class Runner:
             # meanwhile may count on what was put back, so no other job should see this process.
             if self._tools.put_back():
                 self._must_go = True
-        return value_from(result, prepared.is_data)
+        return value_from(result, prepared.is_data, prepared.may_pickle)
 
-    def _store(self, value: Value) -> Value:
+    def _store(self, run: frames.Run, value: Value) -> Value:
         """Put a large result where the agent finds it, rather than through the socket."""
         assert value.data is not None
         sha256 = hashlib.sha256(value.data).hexdigest()
-        part = self._blobs / f"{sha256}.{os.getpid()}"
-        part.write_bytes(value.data)
-        part.replace(self._blobs / sha256)
+        (self._results / f"{run.job_id}.{run.epoch}").write_bytes(value.data)
         return Value(format=value.format, size=value.size, blob=sha256)
+
+    def _empty(self) -> bool:
+        """Delete what the job left in the folders. False when something stays."""
+        return not [folder for folder in self._folders if not folder.empty()]
 
     def _take_output(self) -> str:
         """What this attempt printed, at most its last 16 KiB. The next one starts afresh."""
@@ -177,8 +186,8 @@ class Runner:
 
 
 def main(arguments: list[str]) -> None:
-    """The process's entry: socket descriptor, agent's pid, card, blob directory, runner file."""
-    descriptor, parent, card, blobs, *file = arguments
+    """The process's entry: what it shares with its agent, and the runner file."""
+    descriptor, parent, card, blobs, results, folders, *file = arguments
     _die_with(int(parent))
     faulthandler.enable(file=2)
     high = fcntl.fcntl(int(descriptor), fcntl.F_DUPFD_CLOEXEC, _HIGH_DESCRIPTOR)
@@ -189,7 +198,10 @@ def main(arguments: list[str]) -> None:
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     sys.argv = [""]
     try:
-        runner = Runner(pipe, Card(Path(card)), Path(blobs), file[0] if file else None)
+        own = tuple(folders.split(":")) if folders else ()
+        runner = Runner(
+            pipe, Card(Path(card)), Path(blobs), Path(results), own, file[0] if file else None
+        )
     except NotARunner as problem:
         traceback.print_exc()
         pipe.sendall(frames.encode_done(frames.READY, 0, 0, str(problem).encode()))

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
+
+import msgspec
 
 from nexapod import errors
 from nexapod.core import board as boards
@@ -63,7 +67,7 @@ def portrait(board: boards.Board) -> dict[str, Any]:
         "jobs": {
             job_id: (
                 job.spec, job.submission, job.after, job.epoch, job.failures, job.lost_on,
-                job.former, job.queued, None if job.waits_on is None else frozenset(job.waits_on),
+                job.ended, job.queued, None if job.waits_on is None else frozenset(job.waits_on),
                 _lease(job.lease),
             )
             for job_id, job in board.jobs.items()
@@ -79,6 +83,8 @@ def portrait(board: boards.Board) -> dict[str, Any]:
         "leased": tuple(board.leased),
         "dependants": {k: tuple(j.spec.id for j in v) for k, v in board.dependants.items()},
         "delayed": tuple((at, seq, job.spec.id) for at, seq, job in board.delayed),
+        "deadlines": tuple((at, seq, job.spec.id) for at, seq, job in board.deadlines),
+        "with_deadline": board.with_deadline,
         "queue": {d: tuple(j.spec.id for j in line) for d, line in board.queue.lines.items()},
         "waiting": len(board.queue),
         "recent": dict(board.recent),
@@ -106,7 +112,8 @@ class Ledger:
         self.holders: dict[str, e.JobLeased] = {}
         self.setbacks: dict[str, e.JobRequeued] = {}
         self.closed: dict[str, e.JobClosed] = {}
-        self.former: dict[str, str] = {}
+        self.ended: dict[str, e.AttemptEnded] = {}
+        self.keys: dict[str, str] = {}
         self.nodes: dict[str, NodeRecord] = {}
         self.draining: set[str] = set()
         self.tallies: dict[str, tuple[int, int]] = {}
@@ -116,6 +123,9 @@ class Ledger:
         if isinstance(event, e.JobQueued):
             assert event.spec.id not in self.queued, f"{event.spec.id} was accepted twice"
             self.queued[event.spec.id] = event
+            if event.spec.key is not None:
+                assert event.spec.key not in self.keys, f"two jobs under the key {event.spec.key}"
+                self.keys[event.spec.key] = event.spec.id
         elif isinstance(event, e.JobLeased):
             assert event.job_id not in self.closed, f"{event.job_id} was leased after its end"
             assert event.job_id not in self.holders, f"{event.job_id} is in two nodes' hands"
@@ -124,11 +134,11 @@ class Ledger:
             )
             self.epochs[event.job_id] = event.epoch
             self.holders[event.job_id] = event
-            self.former.pop(event.job_id, None)
+            self.ended.pop(event.job_id, None)
         elif isinstance(event, e.AttemptEnded):
-            self.holders.pop(event.job_id)
-            if event.end is AttemptEnd.LOST:
-                self.former[event.job_id] = event.node_id
+            held = self.holders.pop(event.job_id)
+            assert (held.node_id, held.epoch) == (event.node_id, event.epoch), "another's attempt"
+            self.ended[event.job_id] = event
             good, bad = self.tallies.get(event.node_id, (0, 0))
             good += event.end is AttemptEnd.COMPLETED
             bad += event.end in (AttemptEnd.FAILED, AttemptEnd.LOST)
@@ -154,12 +164,35 @@ class Ledger:
         submission = self.queued[job_id].order.submission
         return ClosedJob(job_id, end.state, end.epoch, end.node_id, end.digest, submission)
 
+    def closed_for(self, orders: Iterable[c.Order]) -> dict[str, ClosedJob]:
+        """What a shell looks up for a submission."""
+        found = {}
+        for order in orders:
+            for job_id in (order.id, *order.after):
+                found[job_id] = self.closed_job(job_id)
+            if order.key is not None:
+                found[f"key:{order.key}"] = self.closed_job(self.keys.get(order.key, ""))
+        return {name: closed for name, closed in found.items() if closed is not None}
+
+    def snapshot(self, next_seq: int) -> Snapshot:
+        """What a board is restored from."""
+        ends = Counter(end.state for end in self.closed.values())
+        return Snapshot(
+            self.open_jobs(),
+            list(self.nodes.values()),
+            frozenset(self.draining),
+            dict(ends),
+            dict(self.tallies),
+            next_seq,
+        )
+
     def open_jobs(self) -> list[OpenJob]:
         found = []
         for job_id, queued in self.queued.items():
             if job_id in self.closed:
                 continue
             holder, setback = self.holders.get(job_id), self.setbacks.get(job_id)
+            ended = self.ended.get(job_id)
             found.append(
                 OpenJob(
                     queued.spec,
@@ -172,7 +205,9 @@ class Ledger:
                     setback.not_before_at if setback and not holder else None,
                     holder.request_id if holder else None,
                     holder.lease_s if holder else None,
-                    self.former.get(job_id),
+                    ended.node_id if ended else None,
+                    ended.end if ended else None,
+                    holder.at if holder else None,
                 )
             )
         return sorted(found, key=lambda job: job.spec.seq)
@@ -214,19 +249,7 @@ class Desk:
 
     def submit(self, *orders: Any) -> list[tuple[str, JobState]]:
         made = tuple(order(o) if isinstance(o, str) else o for o in orders)
-        closed = {}
-        for one in made:
-            for job_id in (one.id, *one.after):
-                found = self.ledger.closed_job(job_id)
-                if found is not None:
-                    closed[job_id] = found
-            for job_id, queued in self.ledger.queued.items():
-                if (
-                    one.key is not None
-                    and queued.spec.key == one.key
-                    and (found := self.ledger.closed_job(job_id))
-                ):
-                    closed[f"key:{one.key}"] = found
+        closed = self.ledger.closed_for(made)
         reply: list[tuple[str, JobState]] = self.do(c.Submit(made, closed))
         return reply
 
@@ -245,9 +268,12 @@ class Desk:
         node_id: str = "a",
         boot_id: str | None = "boot-1",
         holding: tuple[tuple[str, int], ...] | None = None,
+        credential: str = "",
+        takes_over: bool = False,
         **capacity: Any,
     ) -> Any:
-        return self.do(c.Register(record(node_id, boot_id, **capacity), holding, LEASE_S))
+        one = msgspec.structs.replace(record(node_id, boot_id, **capacity), credential=credential)
+        return self.do(c.Register(one, holding, LEASE_S, takes_over))
 
     def grant(self, node_id: str = "a", most: int = 1, request_id: str | None = None,
               lease_s: float | None = LEASE_S) -> Any:  # fmt: skip
@@ -289,19 +315,8 @@ class Desk:
         """The process is gone; a new one reads what the ledger kept."""
         self.wait(away_s)
         old, self.board = self.board, boards.Board()
-        kept = Snapshot(
-            self.ledger.open_jobs(),
-            list(self.ledger.nodes.values()),
-            frozenset(self.ledger.draining),
-            {state: n for state in JobState if (n := self._count(state))},
-            self.ledger.tallies,
-            old.next_seq,
-        )
-        self.board.restore(kept, self.mono_s, self.at)
+        self.board.restore(self.ledger.snapshot(old.next_seq), self.mono_s, self.at)
         self.board.check()
-
-    def _count(self, state: JobState) -> int:
-        return sum(1 for end in self.ledger.closed.values() if end.state is state)
 
     # ── what tests look at ───────────────────────────────────────────────────────────────────────
 

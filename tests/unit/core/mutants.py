@@ -1,67 +1,95 @@
-"""Broken cores: each mutant is one line of the core's source, wrong in one way.
+"""Broken cores: each mutant is the core's source, wrong in one way.
 
 A suite that lets one of them pass proves nothing.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
-from typing import NamedTuple
+from types import CodeType, ModuleType
+from typing import Any, NamedTuple
 
-from nexapod.core import board, decide, schedule
+from nexapod.core import alarms, board, decide, invariants, job, node, schedule
+from nexapod.core.deciding import (
+    cancelling,
+    decision,
+    ending,
+    leasing,
+    registering,
+    reporting,
+    submitting,
+    ticking,
+)
+
+#: The core's modules, each after those that it imports.
+MODULES = (
+    schedule, alarms, job, node, invariants, board, decision, ending, registering, leasing,
+    reporting, submitting, cancelling, ticking, decide,
+)  # fmt: skip
 
 
-class Mutant(NamedTuple):
-    """One fault: where `right` stands in the module, `wrong` is put."""
+class Edit(NamedTuple):
+    """Where `right` stands in the module, `wrong` is put."""
 
-    name: str
     module: ModuleType
     right: str
     wrong: str
 
 
+class Mutant(NamedTuple):
+    """One fault, and the edits that make it."""
+
+    name: str
+    edits: tuple[Edit, ...]
+
+
+def _mutant(name: str, *edit: Any) -> Mutant:
+    """A mutant of one edit, or of several (three arguments each)."""
+    return Mutant(name, tuple(Edit(*edit[at : at + 3]) for at in range(0, len(edit), 3)))
+
+
 MUTANTS = (
-    Mutant(
+    _mutant(
         "reports are taken under any epoch",
-        decide,
+        reporting,
         "lease.node_id == command.node_id and lease.epoch == epoch:",
         "lease.node_id == command.node_id:",
     ),
-    Mutant(
+    _mutant(
         "reports are taken from any node",
-        decide,
+        reporting,
         "lease is not None and lease.node_id == command.node_id and",
         "lease is not None and",
     ),
-    Mutant("the epoch does not rise", board, "job.epoch = event.epoch\n", "pass\n"),
-    Mutant(
+    _mutant("the epoch does not rise", board, "job.epoch = event.epoch\n", "pass\n"),
+    _mutant(
         "leases never run out",
-        decide,
+        ticking,
         "job.lease.deadline_s <= now.mono_s",
         "job.lease.deadline_s <= 0",
     ),
-    Mutant(
+    _mutant(
         "leases run out early",
-        decide,
+        ticking,
         "job.lease.deadline_s <= now.mono_s",
         "job.lease.deadline_s <= now.mono_s + 30",
     ),
-    Mutant("a stall costs leases", decide, "if command.gap_s > STALL_S:", "if False:"),
-    Mutant(
+    _mutant("a stall costs leases", ticking, "if command.gap_s > STALL_S:", "if False:"),
+    _mutant(
         "a stall extends nothing", board, "job.lease.deadline_s += event.gap_s", "pass"
     ),
-    Mutant(
+    _mutant(
         "a result is taken after a cancel",
-        decide,
+        reporting,
         "        if report.end is AttemptEnd.CANCELLED:\n            return\n",
         "        return\n",
     ),
-    Mutant(
+    _mutant(
         "a result from somebody else overwrites the recorded one",
-        decide,
+        reporting,
         "    job = board.jobs.get(report.job_id)\n    if job is None:\n",
         "    job = board.jobs.get(report.job_id)\n"
         "    if job is None and report.end is AttemptEnd.COMPLETED:\n"
@@ -70,82 +98,180 @@ MUTANTS = (
         "            return [e.JobClosed(done.id, 0, JobState.COMPLETED, done.epoch, now.at)]\n"
         "    if job is None:\n",
     ),
-    Mutant(
+    _mutant(
         "a job that comes back goes to the end",
         schedule,
         "if last is None or last.spec.seq < job.spec.seq:",
         "if last is not job:",
     ),
-    Mutant(
+    _mutant(
         "a draining node gets jobs",
-        decide,
+        leasing,
         "if node.left or not len(board.queue):",
         "if not len(board.queue):",
     ),
-    Mutant(
+    _mutant(
         "a repeated poll is a new poll",
-        decide,
+        leasing,
         "if command.request_id is not None:",
         "if False:",
     ),
-    Mutant(
+    _mutant(
         "dependants are not released",
         board,
         "if not waits_on and event.state is JobState.COMPLETED:",
         "if False:",
     ),
-    Mutant(
-        "a failure is not passed on", decide, "return [closed, *_cascade(", "return [closed, *list("
+    _mutant(
+        "a failure is not passed on",
+        ending,
+        "return [closed, *cascade(",
+        "return [closed, *(lambda *_: ())(",
     ),
-    Mutant(
+    _mutant(
         "slots are not counted",
         schedule,
         "self.light_slots -= 1\n        self.heavy_slots -= 1",
         "pass",
     ),
-    Mutant(
-        "a new boot keeps its predecessor's leases", decide, "if reborn:", "if False:"
+    _mutant(
+        "a new boot keeps its predecessor's leases", registering, "if reborn:", "if False:"
     ),
-    Mutant(
-        "the back-off never ends", decide, "if not_before_s <= now.mono_s", "if not_before_s < 0"
+    _mutant(
+        "the back-off never ends",
+        ticking,
+        "due(board.delayed, now.mono_s)",
+        "due(board.delayed, 0)",
     ),
-    Mutant(
+    _mutant(
         "a repeated submission is a new job",
-        decide,
+        submitting,
         "    job = board.jobs.get(order.id)\n    if job is not None:\n        return _same(",
         "    job = board.jobs.get(order.id)\n    if False:\n        return _same(",
     ),
-    Mutant(
+    _mutant(
         "requirements are not looked at",
         schedule,
         "if demand.kind not in capacity.kinds:",
         "if False:",
+    ),
+    _mutant(
+        "deadlines are on the wall clock",
+        decide,
+        "return _DECIDERS[type(command)](board, command, now)",
+        "return _DECIDERS[type(command)](board, command, Instant(now.at, now.at))",
+        board,
+        "        for record in snapshot.nodes:\n",
+        "        mono_s = at\n        for record in snapshot.nodes:\n",
+    ),
+    _mutant(
+        "keys are not looked at",
+        submitting,
+        "        job = board.keys.get(order.key)\n        if job is not None:\n",
+        "        job = board.keys.get(order.key)\n        if False:\n",
+    ),
+    _mutant(
+        "keys of finished jobs are not looked at",
+        submitting,
+        'done = board.recent_keys.get(order.key) or closed.get(f"key:{order.key}")',
+        "done = None",
+    ),
+    _mutant(
+        "jobs have no deadline",
+        ticking,
+        "board.overdue(now.mono_s)",
+        "board.overdue(0)",
+    ),
+    _mutant(
+        "a stall ends jobs",
+        ticking,
+        "    if command.gap_s > STALL_S:\n        events.append(",
+        "    for late in board.overdue(now.mono_s):\n"
+        "        events += deadline_passed(board, late, now)\n"
+        "    if command.gap_s > STALL_S:\n        events.append(",
+    ),
+    _mutant(
+        "deadlines are forgotten at a restart",
+        board,
+        "mono_s + stored.spec.deadline_at - since",
+        "mono_s + 1e9",
+    ),
+    _mutant(
+        "node ids are not bound to credentials",
+        registering,
+        "if bound and record.credential not in",
+        "if False and record.credential not in",
+    ),
+    _mutant(
+        "a former holder's result is thrown away",
+        reporting,
+        "if is_completed and job.former == command.node_id",
+        "if False and job.former == command.node_id",
+    ),
+    _mutant(
+        "a former holder's result is taken for its epoch's successor",
+        job,
+        "if self.lease is not None or ended is None or ended.epoch != self.epoch:",
+        "if ended is None:",
+    ),
+    _mutant(
+        "a failure told again is refused",
+        reporting,
+        "if not is_completed and _is_told_again(",
+        "if False and _is_told_again(",
+    ),
+    _mutant(
+        "poison goes on",
+        ending,
+        "if len(lost_on) >= POISON_NODES:",
+        "if False:",
+    ),
+    _mutant(
+        "attempts may run for ever",
+        leasing,
+        "elapsed_s > timeout_s + TIMEOUT_GRACE_S",
+        "elapsed_s > 1e9",
+    ),
+    _mutant(
+        "a restart gives leases no time",
+        board,
+        "one.epoch, mono_s + lease_s, lease_s",
+        "one.epoch, mono_s, lease_s",
+    ),
+    _mutant(
+        "the holder of a cancelled job is not told",
+        board,
+        "node.cancels.add((event.job_id, event.epoch))",
+        "pass",
     ),
 )  # fmt: skip
 
 
 @contextmanager
 def broken(mutant: Mutant) -> Iterator[None]:
-    """The module with the fault in it, in place, as long as the block lasts."""
-    module = mutant.module
-    source = inspect.getsource(module)
-    if source.count(mutant.right) != 1:
-        raise AssertionError(
-            f"the mutant '{mutant.name}' changes a line that {module.__name__} has "
-            f"{source.count(mutant.right)} times: write the mutant anew"
-        )
-    file = module.__file__ or ""
-    whole = dict(vars(module))
-    others = {m: dict(vars(m)) for m in (board, decide, schedule) if m is not module}
+    """The core with the fault in it, in place, as long as the block lasts."""
+    first = min(MODULES.index(edit.module) for edit in mutant.edits)
+    whole = {module: dict(vars(module)) for module in MODULES[first:]}
     try:
-        exec(compile(source.replace(mutant.right, mutant.wrong), file, "exec"), vars(module))
-        # What the others imported by name is the broken one too.
-        for other, names in others.items():
-            for name, old in names.items():
-                if getattr(old, "__module__", None) == module.__name__ and name in vars(module):
-                    vars(other)[name] = vars(module)[name]
+        for module in MODULES[first:]:  # what they imported by name is then the broken one too
+            edits = tuple(edit for edit in mutant.edits if edit.module is module)
+            exec(_code(module, edits), vars(module))
         yield
     finally:
-        for home, names in ((module, whole), *others.items()):
-            vars(home).clear()
-            vars(home).update(names)
+        for module, names in whole.items():
+            vars(module).clear()
+            vars(module).update(names)
+
+
+@functools.cache
+def _code(module: ModuleType, edits: tuple[Edit, ...]) -> CodeType:
+    """The module's code after these edits."""
+    source = inspect.getsource(module)
+    for _, right, wrong in edits:
+        if source.count(right) != 1:
+            raise AssertionError(
+                f"a mutant changes '{right}', which {module.__name__} has {source.count(right)} "
+                "times: write the mutant anew"
+            )
+        source = source.replace(right, wrong)
+    return compile(source, module.__file__ or "", "exec")

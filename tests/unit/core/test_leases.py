@@ -445,3 +445,17 @@ def test_a_new_boot_forgets_what_its_predecessor_was_to_be_told() -> None:
     desk.cancel("j")
     desk.register("a", "boot-2")
     assert not desk.board.nodes["a"].cancels
+
+
+def test_a_restart_keeps_the_order_in_which_a_node_got_its_leases() -> None:
+    desk = Desk()
+    desk.register("a", slots=1, prefetch=2)
+    desk.submit("old", order("urgent", priority=1))
+    assert desk.poll("a") == [("urgent", 1)]
+    desk.wait(1)
+    assert desk.poll("a") == [("old", 1)]
+    desk.restart()
+    assert list(desk.board.nodes["a"].leases) == ["urgent", "old"]
+    desk.register("a", "boot-2")
+    assert desk.board.jobs["urgent"].lost_on == ("a",)
+    assert desk.board.jobs["old"].lost_on == (), "it only waited there"

@@ -274,3 +274,15 @@ def test_a_key_whose_job_just_ended_is_known_before_the_store_is() -> None:
     desk.tell("a", completed("j", 1))
     again = order("other", key="k", body="x")
     assert desk.do(Submit((again,))) == [("j", COMPLETED)]
+
+
+def test_a_retry_of_a_job_whose_need_failed_is_refused_and_names_what_to_retry_first() -> None:
+    desk = desk_with_a_lease("need")
+    desk.submit(order("j", after=("need",)))
+    desk.tell("a", failed("need", 1))
+    assert desk.state("j") == "failed"
+    with pytest.raises(errors.Conflict, match=r"job need, .* retry that job first"):
+        desk.submit(order("again", after=("need",), retry_of="j"))
+    desk.submit(order("need-2", retry_of="need"))
+    desk.submit(order("again", after=("need-2",), retry_of="j"))
+    assert desk.state("again") == "pending"

@@ -22,7 +22,7 @@ from nexapod.node.agent import Agent
 from nexapod.node.options import NodeOptions
 from nexapod.node.scratch import Scratch
 from nexapod.wire import messages as m
-from nexapod.wire import sealed
+from nexapod.wire import formats, sealed
 from tests.unit.node import jobs
 
 # As from a notebook: functions travel by value, and the runner imports no test module.
@@ -39,6 +39,7 @@ class CoordinatorDouble:
         self.token = token
         self.fleet_id = fleet_id
         self.strict = bool(fleet_id)
+        self.trusted = True
         self.given: set[str] = set()
         self.strangers: list[str] = []
         self.queue: deque[m.Leased] = deque()
@@ -107,7 +108,7 @@ class CoordinatorDouble:
     def open(self, value: Value | None) -> Any:
         assert value is not None
         raw = value.data if value.data is not None else self.blobs[value.blob or ""]
-        return sealed.unseal(raw) if value.format == "pickle" else msgspec.json.decode(raw)
+        return formats.unpack(msgspec.structs.replace(value, trusted=True), raw)
 
     async def cancel(self, job_id: str) -> None:
         self.cancelled.add(job_id)
@@ -146,7 +147,11 @@ class CoordinatorDouble:
         self.registered.append(body)
         self.forgotten = False
         lost = tuple(held for held in body.holding or () if held[0] not in self.held)
-        return answer(m.Registered("registered", body.node_id, self.lease_s, lost, self.fleet_id))
+        return answer(
+            m.Registered(
+                "registered", body.node_id, self.lease_s, lost, self.fleet_id, self.trusted
+            )
+        )
 
     async def _lease(self, request: web.Request) -> web.Response:
         body = msgspec.msgpack.decode(await request.read(), type=m.LeaseRequest)
@@ -275,6 +280,7 @@ class Node:
     """An agent in this process, stopped with the block."""
 
     def __init__(self, url: str, scratch: Path, **options: Any) -> None:
+        options.setdefault("token", "secret")
         self._options = NodeOptions(url=url, name="n1", scratch=scratch, **options)
         self.agent: Agent
         self.exit_code: int | None = None

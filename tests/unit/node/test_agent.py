@@ -47,7 +47,7 @@ def test_a_token_is_taken_from_the_environment(tmp_path, monkeypatch):
 
     async def main():
         fleet = CoordinatorDouble(token="right")
-        async with Site(fleet) as site, Node(site.url, tmp_path):
+        async with Site(fleet) as site, Node(site.url, tmp_path, token=None):
             assert await fleet.result(fleet.submit(jobs.add, 1, 1)) == 2
             job = fleet.submit(lambda: __import__("os").environ.get("NEXAPOD_TOKEN"))
             assert await fleet.result(job) is None  # jobs never see it
@@ -229,7 +229,7 @@ def test_results_of_earlier_jobs_fill_the_places_of_futures(tmp_path):
     async def main():
         fleet = CoordinatorDouble()
         async with Site(fleet) as site, Node(site.url, tmp_path):
-            value = Value("pickle", 1, sealed.seal(40))
+            value = Value("pickle", 1, sealed.seal(40), trusted=True)
             job = fleet.submit(jobs.add, Future(), 2, inputs={"earlier": value})
             assert await fleet.result(job) == 42
 

@@ -78,7 +78,8 @@ def test_a_busy_spool_is_compacted_and_large_frames_are_read_back(tmp_path):
 def start_node(url: str, scratch) -> subprocess.Popen:
     code = (
         "import sys; from pathlib import Path; from nexapod.node.agent import NodeOptions, run\n"
-        f"sys.exit(run(NodeOptions(url={url!r}, name='n1', scratch=Path({str(scratch)!r}))))"
+        f"sys.exit(run(NodeOptions(url={url!r}, token='secret', name='n1', "
+        f"scratch=Path({str(scratch)!r}))))"
     )
     return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
 

@@ -1,0 +1,308 @@
+"""Connections with deadlines: what comes too slowly, or is never read, is cut off.
+
+Stock aiohttp waits for ever for a head that drips, a body that drips and a client that does not
+read. Here one reaper looks at every connection once in a while; a connection itself only notes
+what it has seen, so that requests that come whole cost nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
+
+from nexapod import errors
+from nexapod.api.answers import refusal
+from nexapod.coordinator.options import Limits
+
+logger = logging.getLogger(__name__)
+
+#: A line of a request's head, and the whole head.
+_LINE_BYTES = 8190
+_HEAD_BYTES = 64 * 1024
+#: How long a connection may take to end by itself after it was told that it is too slow.
+_GRACE_S = 5.0
+_TICK_S = 1.0
+
+
+class BodyBudget:
+    """How many bytes of bodies may be in memory at once, while they are read.
+
+    Parameters
+    ----------
+    limit_bytes
+        All bodies together.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self.taken_bytes = 0
+
+    def take(self, size_bytes: int) -> None:
+        """Take this much more; give it back with `give`.
+
+        Raises
+        ------
+        Busy
+            When there is no room for it; nothing is taken then.
+        """
+        if self.taken_bytes + size_bytes > self._limit_bytes:
+            raise errors.Busy("the coordinator is reading too many large requests; send it later")
+        self.taken_bytes += size_bytes
+
+    def give(self, size_bytes: int) -> None:
+        """Give back what was taken."""
+        self.taken_bytes -= size_bytes
+
+
+class Connection(RequestHandler):
+    """aiohttp's connection, which knows what it waits for, and since when.
+
+    Its own refusals (malformed HTTP) look like ours.
+    """
+
+    __slots__ = (
+        "_body",
+        "_body_at_bytes",
+        "_body_at_s",
+        "_ends_s",
+        "_head_bytes",
+        "_head_since_s",
+        "_heads",
+        "_is_known",
+        "_limits",
+        "_moved_bytes",
+        "_moved_s",
+        "_server",
+        "_unsent_bytes",
+        "_unsent_since_s",
+        "wire",
+    )
+
+    def __init__(self, server: HttpServer, limits: Limits, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._server = server
+        self._limits = limits
+        self._is_known = False
+        #: Unlike `transport`, it stays until the connection is really gone.
+        self.wire: asyncio.Transport | None = None
+        self._heads = 0
+        self._head_bytes = 0
+        self._head_since_s: float | None = server.now_s  # the first one is due from the start
+        self._body: StreamReader | None = None
+        self._body_at_bytes = self._moved_bytes = 0
+        self._body_at_s = self._moved_s = 0.0
+        self._unsent_bytes = 0
+        self._unsent_since_s = 0.0
+        self._ends_s: float | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether a good token was shown here. The oldest of the others have to go first."""
+        return self._is_known
+
+    @is_known.setter
+    def is_known(self, known: bool) -> None:
+        if known is not self._is_known:
+            self._is_known = known
+            self._server.knows(self, known)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.Protocol`."""
+        super().connection_made(transport)
+        self.wire = self.transport
+        self._server.knows(self, self._is_known)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """See `asyncio.Protocol`."""
+        self.wire = None
+        self._server.forget(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`. Notes whether these bytes left a head unfinished."""
+        super().data_received(data)
+        if self._request_count != self._heads:
+            self._heads = self._request_count
+            size_bytes = self._head_bytes + len(data)
+            self._head_bytes = 0
+            self._head_since_s = None
+            if size_bytes > _HEAD_BYTES and self._has_large_head():
+                self._refuse(LineTooLong(b"head", _HEAD_BYTES))
+        elif (self._waiter or not self._heads) and data and not self._messages:
+            # Nothing is being answered, so this is the beginning of the next request.
+            if self._head_since_s is None:
+                self._head_since_s = self._server.now_s
+            self._head_bytes += len(data)
+            if self._head_bytes > _HEAD_BYTES:
+                self._refuse(LineTooLong(b"head", _HEAD_BYTES))
+
+    def _has_large_head(self) -> bool:
+        heads = [getattr(message, "raw_headers", ()) for message, _ in self._messages]
+        return any(sum(len(n) + len(v) + 4 for n, v in head) > _HEAD_BYTES for head in heads)
+
+    def _refuse(self, error: Exception) -> None:
+        """Answer what was never a request, and end."""
+        self._heads = self._request_count = self._request_count + 1
+        self._messages.clear()
+        self._messages.append((_ErrInfo(400, error, ""), EMPTY_PAYLOAD))
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> Any:
+        """The answer for what never reached a handler."""
+        error: errors.NexapodError
+        if isinstance(exc, errors.NexapodError):
+            error = exc
+        elif isinstance(exc, LineTooLong):
+            error = errors.BadRequest(
+                f"the request's head is too large: at most {_LINE_BYTES:,} bytes a line and "
+                f"{_HEAD_BYTES:,} in all"
+            )
+        elif status >= 500:
+            logger.error("a request failed outside its handler", exc_info=exc)
+            error = errors.Unavailable("the coordinator failed on this request")
+        else:
+            error = errors.BadRequest("this is not a well-formed HTTP request")
+        response = refusal(error)
+        response.force_close()
+        return response
+
+    # ── deadlines ────────────────────────────────────────────────────────────────────────────────
+
+    def look(self, now_s: float) -> None:
+        """End the connection if it kept somebody waiting for too long. Called once a tick."""
+        if self.wire is None:
+            return
+        if self._is_unread(self.wire, now_s) or (self._ends_s is not None and now_s > self._ends_s):
+            self.drop()
+        elif self._current_request is not None:
+            self._look_at_body(self._current_request.content, now_s)
+        elif (
+            self._head_since_s is not None
+            and not self._messages
+            and now_s - self._head_since_s >= self._limits.head_s
+        ):
+            if self._head_bytes:
+                self._refuse(errors.TooSlow("the request's head came too slowly; send it again"))
+                self._ends_s = now_s + _GRACE_S
+            else:
+                self.drop()
+
+    def _is_unread(self, wire: asyncio.Transport, now_s: float) -> bool:
+        """Whether what was sent has not become less for too long."""
+        unsent = wire.get_write_buffer_size()
+        if not unsent or unsent < self._unsent_bytes or not self._unsent_bytes:
+            self._unsent_since_s = now_s
+        self._unsent_bytes = unsent
+        return unsent > 0 and now_s - self._unsent_since_s >= self._limits.unread_s
+
+    def _look_at_body(self, body: StreamReader, now_s: float) -> None:
+        if body.is_eof():
+            self._body = None
+            return
+        arrived = body.total_bytes
+        if body is not self._body or self._reading_paused:
+            # A new one, or the handler is slower than the client: nobody is to blame yet.
+            self._body = body
+            self._body_at_bytes = self._moved_bytes = arrived
+            self._body_at_s = self._moved_s = now_s
+            return
+        if arrived != self._moved_bytes:
+            self._moved_bytes, self._moved_s = arrived, now_s
+        limits = self._limits
+        lasted_s = now_s - self._body_at_s
+        is_slow = now_s - self._moved_s >= limits.idle_body_s
+        if lasted_s >= limits.slow_body_s:
+            is_slow |= arrived - self._body_at_bytes < limits.body_bytes_per_s * lasted_s
+            self._body_at_bytes, self._body_at_s = arrived, now_s
+        if is_slow and self._ends_s is None:
+            body.set_exception(errors.TooSlow("the body came too slowly; send it again"))
+            self._ends_s = now_s + _GRACE_S
+
+    def drop(self) -> None:
+        """End it at once, whatever is still unsent."""
+        if self.wire is not None:
+            self.wire.abort()
+
+
+class HttpServer(web.Server):
+    """An aiohttp low-level server: no router, since `wire.routes` is the router.
+
+    Parameters
+    ----------
+    api
+        Answers a request.
+    limits
+        How long it waits for clients, and for how many.
+    """
+
+    def __init__(
+        self, api: Callable[[web.BaseRequest], Awaitable[Any]], limits: Limits | None = None
+    ) -> None:
+        self.limits = Limits() if limits is None else limits
+        super().__init__(
+            api,
+            handler_cancellation=True,
+            access_log=None,
+            auto_decompress=False,  # compressed bodies are refused, and never unpacked
+            keepalive_timeout=self.limits.keep_alive_s,
+            max_line_size=_LINE_BYTES,
+            max_field_size=_LINE_BYTES,
+        )
+        #: The reaper's clock. It never jumps: after a pause of this process (a held interpreter, a
+        #: laptop asleep) what clients sent meanwhile is still to be read.
+        self.now_s = 0.0
+        self._strangers: dict[Connection, None] = {}  # oldest first
+
+    def __call__(self) -> RequestHandler:
+        """One connection."""
+        return Connection(self, self.limits, loop=self._loop, **self._kwargs)
+
+    def knows(self, connection: Connection, known: bool) -> None:
+        """Note whether a token was shown on this connection.
+
+        When there are too many without one the oldest ends: a newcomer who has a token shows it
+        before that many others have come.
+        """
+        if known:
+            self._strangers.pop(connection, None)
+            return
+        self._strangers[connection] = None
+        if len(self._strangers) > self.limits.connections:
+            oldest = next(iter(self._strangers))
+            self.forget(oldest)
+            oldest.drop()
+
+    def forget(self, connection: Connection) -> None:
+        """It is gone."""
+        self._strangers.pop(connection, None)
+
+    async def reap(self) -> None:
+        """Look at every connection, again and again."""
+        tick_s = min(_TICK_S, self.limits.shortest_s / 4)
+        loop = asyncio.get_running_loop()
+        last_s = loop.time()
+        while True:
+            await asyncio.sleep(tick_s)
+            passed_s = loop.time() - last_s
+            last_s += passed_s
+            self.now_s += min(passed_s, 2 * tick_s)
+            for connection in self.connections:
+                try:
+                    connection.look(self.now_s)  # type: ignore[attr-defined]
+                except Exception:
+                    logger.exception("a connection could not be looked at")
+                    connection.force_close()

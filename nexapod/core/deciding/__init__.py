@@ -1,0 +1,1 @@
+"""One decider per command, by what it is about; `nexapod.core.decide` is the front door."""
