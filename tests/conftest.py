@@ -95,8 +95,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(config.stash.get(_HOME, ""), ignore_errors=True)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    items[:] = [item for item in items if not item.get_closest_marker("torture")]
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         # A cell of the demo waits for a whole sweep.
         if item.path.suffix == ".ipynb":

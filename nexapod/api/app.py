@@ -54,7 +54,11 @@ class Api:
     async def __call__(self, http: web.BaseRequest) -> Answer:
         """Answer `http`, and count it."""
         began_s = time.perf_counter()
-        reply = await self._answer(http)
+        connection = cast(Connection, http.protocol)
+        try:
+            reply = await self._answer(http, connection)
+        finally:
+            connection.give()
         methods, _ = find(http.path) or _NOWHERE
         route = methods.get(http.method)
         endpoint = "none" if route is None else route.name
@@ -63,13 +67,13 @@ class Api:
             self.service.chronicle.refused(endpoint, http.remote or "")
         return reply
 
-    async def _answer(self, http: web.BaseRequest) -> Answer:
+    async def _answer(self, http: web.BaseRequest, connection: Connection) -> Answer:
         """Errors become answers here, and only here."""
         content_type = codec.JSON
         try:
             route, names, credential = self.gate.admit(http)
             if route.scopes:
-                cast(Connection, http.protocol).is_known = True
+                connection.is_known = True
             body = None
             if route.body is not None:
                 content_type = http.content_type

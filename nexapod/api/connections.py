@@ -32,7 +32,7 @@ _TICK_S = 1.0
 
 
 class BodyBudget:
-    """How many bytes of bodies may be in memory at once, while they are read.
+    """How many bytes of bodies may be in memory at once, while they are read and answered.
 
     Parameters
     ----------
@@ -80,6 +80,7 @@ class Connection(RequestHandler):
         "_moved_bytes",
         "_moved_s",
         "_server",
+        "_taken_bytes",
         "_unsent_bytes",
         "_unsent_since_s",
         "wire",
@@ -92,6 +93,7 @@ class Connection(RequestHandler):
         self._is_known = False
         #: Unlike `transport`, it stays until the connection is really gone.
         self.wire: asyncio.Transport | None = None
+        self._taken_bytes = 0
         self._heads = 0
         self._head_bytes = 0
         self._head_since_s: float | None = server.now_s  # the first one is due from the start
@@ -112,6 +114,23 @@ class Connection(RequestHandler):
         if known is not self._is_known:
             self._is_known = known
             self._server.knows(self, known)
+
+    def take(self, size_bytes: int) -> None:
+        """Have this much more of a body in memory, until `give`.
+
+        Raises
+        ------
+        Busy
+            When all bodies together are too large.
+        """
+        self._server.bodies.take(size_bytes)
+        self._taken_bytes += size_bytes
+
+    def give(self) -> None:
+        """Nothing of the request's body is in memory any more."""
+        if self._taken_bytes:
+            self._server.bodies.give(self._taken_bytes)
+            self._taken_bytes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
@@ -259,9 +278,11 @@ class HttpServer(web.Server):
             access_log=None,
             auto_decompress=False,  # compressed bodies are refused, and never unpacked
             keepalive_timeout=self.limits.keep_alive_s,
+            lingering_time=min(_GRACE_S, self.limits.idle_body_s),  # for the rest of a refused body
             max_line_size=_LINE_BYTES,
             max_field_size=_LINE_BYTES,
         )
+        self.bodies = BodyBudget(self.limits.bodies_bytes)
         #: The reaper's clock. It never jumps: after a pause of this process (a held interpreter, a
         #: laptop asleep) what clients sent meanwhile is still to be read.
         self.now_s = 0.0

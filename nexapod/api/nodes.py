@@ -148,7 +148,7 @@ async def _with_payloads(
     total = 0
     for job in granted:
         payload = payloads[job.seq]
-        mine = {job_id: inputs[job_id] for job_id in job.after if job_id in inputs}
+        mine = inputs.get(job.id, {})
         total += len(payload.data or b"") + sum(len(v.data or b"") for v in mine.values())
         if jobs and total > _REPLY_BYTES:
             back.append(AttemptReport(job.id, job.epoch, AttemptEnd.RELEASED))

@@ -24,6 +24,7 @@ import platformdirs
 
 from nexapod import errors
 from nexapod.ids import is_id, new_secret
+from nexapod.store.place import check_place
 
 
 class RunFile(msgspec.Struct, frozen=True):
@@ -51,7 +52,7 @@ class FleetFiles:
     Raises
     ------
     Invalid
-        When the name cannot be a file's, or the folder cannot be made.
+        When the name cannot be a file's, the folder cannot be made, or no database is safe there.
     """
 
     def __init__(self, name: str, database: str | os.PathLike[str] | None = None) -> None:
@@ -66,6 +67,7 @@ class FleetFiles:
             self.database = folder / f"{name}.db"
         else:
             self.database = Path(database).expanduser().absolute()
+        check_place(self.database)
         try:
             self.database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:

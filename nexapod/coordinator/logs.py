@@ -28,7 +28,7 @@ class Chronicle:
 
     def started(self, url: str, **said: Any) -> None:
         """The coordinator listens."""
-        _say("started", f"the coordinator listens on {url}", **said)
+        _say("started", f"the coordinator is up at {url}", **said)
 
     def stopped(self) -> None:
         """The coordinator ends as it should."""

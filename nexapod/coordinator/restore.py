@@ -50,9 +50,8 @@ def restore(files: FleetFiles, backup: Path) -> Restored:
 
 def _keep(database: Path) -> Path:
     """Give the present database a second name; its own is taken over in one step then."""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     kept = database.with_name(f"{database.name}.before-restore-{stamp}")
-    kept.unlink(missing_ok=True)
     # One that is damaged is kept as it is.
     with (
         contextlib.suppress(sqlite3.DatabaseError),

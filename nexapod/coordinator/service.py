@@ -144,7 +144,8 @@ class Service:
         """Restore the board; every assigned job gets a full fresh lease."""
         snapshot = await self._thread.call(self.store.load)
         board = Board()
-        board.restore(snapshot, time.monotonic(), time.time())
+        now = self.now()
+        board.restore(snapshot, now.mono_s, now.at)
         self.board = board
         for job in board.jobs.values():
             self.feed.know(job.spec.id, job.spec.owner)
@@ -472,7 +473,11 @@ class Service:
         order = await self._thread.call(self.store.order, job_id)
         if order is None:
             raise errors.NotFound("there is no job with this id")
-        again = msgspec.structs.replace(order, id=new_job_id(), retry_of=job_id, key=key)
+        # What it needs may have been retried since: then it is that which it waits for.
+        after = [await self._thread.call(self.store.latest, needed) for needed in order.after]
+        again = msgspec.structs.replace(
+            order, id=new_job_id(), retry_of=job_id, key=key, after=tuple(after)
+        )
         return (await self.submit([again], note))[0]
 
     async def payloads(self, jobs: Sequence[LeasedJob]) -> dict[int, Payload]:
@@ -487,10 +492,22 @@ class Service:
             found.update(await self._thread.call(self.store.payloads, missing))
         return found
 
-    async def inputs(self, jobs: Sequence[LeasedJob]) -> dict[str, Value]:
-        """The results that these jobs need, by job id."""
+    async def inputs(self, jobs: Sequence[LeasedJob]) -> dict[str, dict[str, Value]]:
+        """The results that each of these jobs needs, by job id and then by theirs."""
         needed = {job_id for job in jobs for job_id in job.after}
-        return await self.read(self.store.values, needed) if needed else {}
+        if not needed:
+            return {}
+        values: dict[str, Value] = await self.read(self.store.values, needed)
+        found = {}
+        for job in jobs:
+            mine = {job_id: values[job_id] for job_id in job.after if job_id in values}
+            if job.spec.retry_of is not None:
+                # It waited for the retry of what it needs, and knows that by its first id.
+                for job_id, value in tuple(mine.items()):
+                    retried = await self.read(self.store.retried, job_id)
+                    mine.update(dict.fromkeys(retried, value))
+            found[job.id] = mine
+        return found
 
     async def read(self, verb: Any, *args: Any) -> Any:
         """Run a reading verb of the store. It sees what is committed, and nothing else."""

@@ -66,11 +66,7 @@ class Board:
         self.first_epoch = snapshot.first_epoch
         loaded = snapshot.jobs
         for stored in loaded:
-            job = Job(stored.spec, stored.submission, stored.after)
-            job.epoch, job.failures, job.lost_on = stored.epoch, stored.failures, stored.lost_on
-            if stored.former is not None and stored.end is not None:
-                job.ended = Ended(stored.former, stored.epoch, stored.end)
-            self.jobs[stored.spec.id] = job
+            job = self.jobs[stored.spec.id] = Job.restored(stored)
             if stored.spec.key is not None:
                 self.keys[stored.spec.key] = job
             if stored.spec.deadline_at is not None:
@@ -84,8 +80,9 @@ class Board:
             if job.lease is None:
                 self._wait_on(job, [d for d in stored.after if d in self.jobs])
                 if job.waits_on is None:
-                    delay_s = min((stored.not_before_at or 0.0) - at, BACKOFF_MOST_S)
-                    self._enqueue(job, mono_s + delay_s if delay_s > 0 else 0.0)
+                    left_s = 0.0 if stored.not_before_at is None else stored.not_before_at - at
+                    left_s = min(left_s, BACKOFF_MOST_S)  # whatever the wall clock says
+                    self._enqueue(job, mono_s + left_s if left_s > 0 else 0.0)
 
     def _hold_again(self, stored: Iterable[OpenJob], mono_s: float) -> None:
         """Every assigned job gets one full fresh lease, on its node in the order leased."""
@@ -285,10 +282,6 @@ class Board:
     def overdue(self, now_s: float) -> list[Job]:
         """The open jobs whose own deadline has passed, soonest first."""
         return [job for job in due(self.deadlines, now_s) if self._is_open(job)]
-
-    def closed(self, job_id: str) -> ClosedJob | None:
-        """A recently finished job."""
-        return self.recent.get(job_id)
 
     def node_views(self, mono_s: float) -> list[NodeView]:
         """Every node as people see it, with the reasons why waiting jobs cannot run there."""

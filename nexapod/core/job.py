@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-from nexapod.core.records import JobSpec
+from nexapod.core.records import JobSpec, OpenJob
 from nexapod.core.states import AttemptEnd, JobState
 
 
@@ -59,6 +59,15 @@ class Job:
         self.ended: Ended | None = None  # its last attempt that is over
         self.lease: Lease | None = None
         self.queued = False
+
+    @classmethod
+    def restored(cls, stored: OpenJob) -> Self:
+        """The job as the store remembers it, in nobody's hands yet."""
+        job = cls(stored.spec, stored.submission, stored.after)
+        job.epoch, job.failures, job.lost_on = stored.epoch, stored.failures, stored.lost_on
+        if stored.former is not None and stored.end is not None:
+            job.ended = Ended(stored.former, stored.epoch, stored.end)
+        return job
 
     @property
     def state(self) -> JobState:

@@ -15,6 +15,8 @@ from nexapod.core.states import AttemptEnd, JobState, NodeState
 
 #: A whole number that every JSON reader and the database hold exactly.
 Whole = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+#: A restored backup goes on this many epochs further, or a multiple: no job has so many attempts.
+RESTORE_EPOCHS = 1_000_000
 JobKind = Literal["data", "function"]
 #: How a value's bytes are to be read. Only a pickle runs code when it is opened.
 Format = Literal["json", "pickle", "bytes", "npy", "arrow"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import sqlite3
 import ssl
 import stat
 import statistics
@@ -22,8 +21,9 @@ from nexapod.coordinator.options import HostOptions
 from nexapod.coordinator.room import DiskRoom
 from nexapod.doctor.certificates import certificate
 from nexapod.doctor.finding import Check, Finding, fail, ok, warn
+from nexapod.doctor.place import place
 from nexapod.store.blobs import BlobStore
-from nexapod.store.copies import damage
+from nexapod.store.copies import damage, read_only
 from nexapod.store.restoration import missing_blobs
 from nexapod.store.sqlite import SCHEMA_VERSION
 
@@ -45,6 +45,7 @@ class FleetChecks:
     def all(self) -> list[tuple[str, Check]]:
         """All of them."""
         return [
+            ("place", lambda: place(self._files.database.parent)),
             ("disk", self.disk),
             ("fsync", self.fsync),
             ("coordinator", self.coordinator),
@@ -120,7 +121,7 @@ class FleetChecks:
         if self._running:
             yield ok("database", "in use; its integrity is checked with each backup")
             return
-        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
+        with contextlib.closing(read_only(path)) as db:
             fault = damage(db)
             if fault is not None:
                 yield fail(

@@ -90,6 +90,12 @@ class Store(Protocol):
     def order(self, job_id: str) -> Order | None:
         """What was submitted, so that it can be submitted again."""
 
+    def latest(self, job_id: str) -> str:
+        """The last retry of this job, itself when it was never retried."""
+
+    def retried(self, job_id: str) -> list[str]:
+        """The jobs that this one is a retry of, directly or through others."""
+
     def values(self, job_ids: Iterable[str]) -> dict[str, Value]:
         """The results of completed jobs, by id."""
 

@@ -65,6 +65,14 @@ def seal(copy: Path, final: Path) -> None:
         raise
 
 
+def read_only(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, neither in the file nor beside it."""
+    wal = path.with_name(f"{path.name}-wal")
+    alone = not wal.exists() or wal.stat().st_size == 0
+    options = "mode=ro&immutable=1" if alone else "mode=ro"
+    return sqlite3.connect(f"{path.as_uri()}?{options}", uri=True)
+
+
 def damage(db: sqlite3.Connection) -> str | None:
     """What is wrong with the database's pages; None when nothing is."""
     try:

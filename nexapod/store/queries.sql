@@ -145,3 +145,9 @@ SELECT id, owner FROM jobs WHERE id IN (SELECT value FROM json_each(?));
 SELECT 1 FROM jobs AS j WHERE j.owner = ?2 AND j.seq IN (
   SELECT seq FROM payloads WHERE blob = ?1 UNION ALL SELECT seq FROM results WHERE blob = ?1
 ) LIMIT 1;
+
+-- name: latest_retry
+SELECT id FROM jobs WHERE retry_of = ? ORDER BY seq DESC LIMIT 1;
+
+-- name: retry_of
+SELECT retry_of FROM jobs WHERE id = ? AND retry_of IS NOT NULL;

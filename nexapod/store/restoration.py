@@ -8,12 +8,10 @@ import time
 from pathlib import Path
 
 from nexapod import errors
+from nexapod.core.records import RESTORE_EPOCHS
 from nexapod.store.blobs import BlobStore
-from nexapod.store.copies import copy_database, damage, seal
+from nexapod.store.copies import copy_database, damage, read_only, seal
 from nexapod.store.sqlite import SqliteStore
-
-#: Added to every epoch by a restore: more than any job is ever leased.
-EPOCHS = 1_000_000
 
 
 def prepare(backup: Path, target: Path, present: Path) -> None:
@@ -32,7 +30,7 @@ def prepare(backup: Path, target: Path, present: Path) -> None:
     target.unlink(missing_ok=True)
     try:
         # A backup may lie on a medium that cannot be written, and is not changed in any case.
-        with contextlib.closing(sqlite3.connect(f"{backup.as_uri()}?mode=ro", uri=True)) as source:
+        with contextlib.closing(read_only(backup)) as source:
             fault = damage(source)
             if fault is not None:
                 raise errors.Invalid(f"the backup {backup} cannot be used: {fault}")
@@ -67,8 +65,8 @@ def _raised_to(database: Path, present: Path) -> int:
     known = [first, *(_first_epoch(path) or 0 for path in aside)]
     now = _first_epoch(present) if present.is_file() else 0
     # One that cannot be read may be one restore further than those before it.
-    known.append(max(known) + EPOCHS if now is None else now)
-    return max(known) + EPOCHS
+    known.append(max(known) + RESTORE_EPOCHS if now is None else now)
+    return max(known) + RESTORE_EPOCHS
 
 
 def _first_epoch(database: Path) -> int | None:
@@ -106,7 +104,7 @@ def _keep_tokens(database: Path, present: Path) -> None:
 
 def missing_blobs(database: Path, blobs: BlobStore) -> int:
     """How many of the blobs that the database names are not in their folder."""
-    with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as db:
+    with contextlib.closing(read_only(database)) as db:
         named = db.execute(
             "SELECT blob FROM payloads WHERE blob IS NOT NULL "
             "UNION SELECT blob FROM results WHERE blob IS NOT NULL"

@@ -59,6 +59,7 @@ CREATE TABLE results (
   trusted INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
+CREATE INDEX retried_jobs ON jobs (retry_of) WHERE retry_of IS NOT NULL;
 CREATE INDEX payload_blobs ON payloads (blob) WHERE blob IS NOT NULL;
 CREATE INDEX result_blobs ON results (blob) WHERE blob IS NOT NULL;
 

@@ -144,8 +144,12 @@ class SqliteStore:
                 f"the database {self.path} was written by a newer nexapod (schema {version}, this "
                 f"one knows {SCHEMA_VERSION}); upgrade nexapod"
             )
+        (mode,) = self._db.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode not in ("wal", "memory"):  # it does not say why it stayed as it was
+            raise errors.Invalid(
+                f"the database {self.path} cannot be opened: its disk takes no write-ahead log"
+            )
         for pragma in (
-            "journal_mode = WAL",
             "synchronous = FULL",
             "wal_autocheckpoint = 0",  # see _checkpoint
             "cache_size = -65536",
@@ -339,6 +343,24 @@ class SqliteStore:
             )  # fmt: skip
         return None
 
+    def latest(self, job_id: str) -> str:
+        """See `Store.latest`."""
+        return [job_id, *self._chain("latest_retry", job_id)][-1]
+
+    def retried(self, job_id: str) -> list[str]:
+        """See `Store.retried`."""
+        return self._chain("retry_of", job_id)
+
+    def _chain(self, query: str, job_id: str) -> list[str]:
+        """What the query gives for the job, then for what it gave, and so on."""
+        chain: list[str] = []
+        while rows := self._run(query, job_id):
+            job_id = str(rows[0][0])
+            if job_id in chain:  # `retry_of` is what a client said, and may go round in circles
+                break
+            chain.append(job_id)
+        return chain
+
     def values(self, job_ids: Iterable[str]) -> dict[str, Value]:
         """See `Store.values`."""
         found = ((job_id, self._run("value", job_id)) for job_id in job_ids)
@@ -384,14 +406,13 @@ class SqliteStore:
         if which.owner is not None:
             conditions.append("owner = ?")
             cells.append(which.owner)
-        self._check_open()
-        return self._db.execute(
+        return self._read(
             "SELECT seq, id, state, node, kind, name, sweep, params, epoch, priority, created_at, "
             "started_at, finished_at, run_s, error, retry_of FROM jobs "
             f"WHERE {' AND '.join(conditions)} "
             f"ORDER BY seq {'DESC' if which.newest else 'ASC'} LIMIT ?",
             [*cells, which.limit],
-        ).fetchall()
+        )
 
     def attempt_rows(
         self, job_ids: Sequence[str] | None = None, owner: str | None = None
@@ -405,15 +426,14 @@ class SqliteStore:
             )
         if owner is not None:
             only, cells = f"{only} {'AND' if only else 'WHERE'} j.owner = ?", [*cells, owner]
-        self._check_open()
-        return self._db.execute(
+        return self._read(
             "SELECT j.id, a.epoch, a.node, j.name, j.sweep, j.params, a.leased_at, "
             "coalesce(a.ended_at - a.run_s, a.leased_at), a.ended_at, "
             "coalesce(a.end, 'running'), a.run_s, a.peak_memory_bytes, a.error "
             f"FROM attempts AS a JOIN jobs AS j ON j.seq = a.seq {only} "
             "ORDER BY a.leased_at, a.seq LIMIT 1000000",
             cells,
-        ).fetchall()
+        )
 
     def sweeps(self, owner: str | None = None) -> list[tuple[str, int]]:
         """See `Store.sweeps`."""
@@ -461,14 +481,25 @@ class SqliteStore:
 
     def _change(self, query: str, *cells: Any) -> None:
         """One statement, one transaction."""
+        self._check_open()
         try:
-            self._run(query, *cells)
+            self._db.execute(_queries()[query], cells)
         except sqlite3.Error as error:
             raise self._not_stored(error) from error
 
     def _run(self, query: str, *cells: Any) -> list[tuple[Any, ...]]:
+        return self._read(_queries()[query], cells)
+
+    def _read(self, sql: str, cells: Sequence[Any]) -> list[tuple[Any, ...]]:
         self._check_open()
-        return self._db.execute(_queries()[query], cells).fetchall()
+        try:
+            return self._db.execute(sql, cells).fetchall()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, _CONTRADICTIONS):
+                raise
+            raise errors.Unavailable(
+                f"the coordinator cannot read its database ({error}); try again"
+            ) from error
 
     # ── copying ──────────────────────────────────────────────────────────────────────────────────
 

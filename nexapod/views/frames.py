@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from nexapod.core.records import RESTORE_EPOCHS
 from nexapod.views.columns import ATTEMPTS, AUDIT, JOBS, NODES, TOKENS
 from nexapod.views.series import (
     floats,
@@ -118,7 +119,7 @@ def jobs_frame(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     lease_s = floats(source["finished_at"]) - started
     values: dict[str, Any] = {
         **source,
-        "attempts": source["epoch"],
+        "attempts": [(epoch or 0) % RESTORE_EPOCHS for epoch in source["epoch"]],
         "wait_s": started - created,
         "run_s": np.where(np.isnan(run_s), lease_s, run_s),
         "error": [None if error is None else message_of(error) for error in source["error"]],

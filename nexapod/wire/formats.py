@@ -160,8 +160,11 @@ def _from_arrow(raw: bytes | memoryview) -> Any:
             "the result is an Arrow table, and pyarrow 14.0.1 or newer is not installed here: "
             "pip install pyarrow"
         )
-    with arrow.ipc.open_stream(arrow.py_buffer(raw)) as stream:
-        return stream.read_all().to_pandas()
+    try:
+        with arrow.ipc.open_stream(arrow.py_buffer(raw)) as stream:
+            return stream.read_all().to_pandas()
+    except (arrow.ArrowException, OSError) as error:
+        raise ValueError(f"the table cannot be read: {error}") from None
 
 
 def _pyarrow() -> Any:

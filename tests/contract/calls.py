@@ -56,6 +56,13 @@ def count(folder: str) -> int:
     return len(list(Path(folder).iterdir()))
 
 
+def fail_until(path: str) -> int:
+    """21 once the file exists."""
+    if not Path(path).exists():
+        raise ValueError("not yet")
+    return 21
+
+
 def fail_first(folder: str) -> int:
     found = count(folder)
     if found < 2:

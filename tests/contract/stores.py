@@ -48,7 +48,7 @@ def remembered(board: Board, mono_s: float) -> dict[str, Any]:
         "jobs": {
             job_id: (
                 job.spec, job.submission, job.after, job.epoch, job.failures, job.lost_on,
-                job.former,
+                job.former, job.ended if job.lease is None else None,
                 None if job.waits_on is None else frozenset(job.waits_on),
                 job.lease and (job.lease.node_id, job.lease.epoch, job.lease.request_id),
                 round(delayed[job_id], 3) if delayed.get(job_id, 0) > mono_s else None,

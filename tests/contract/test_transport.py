@@ -347,6 +347,18 @@ def test_a_finished_job_is_retried_as_a_new_one(fleet: Fleet) -> None:
         ask(fleet, "retry", "no-such-job")
 
 
+def test_a_retry_follows_the_retry_of_what_it_needs(fleet: Fleet, tmp_path: Path) -> None:
+    first = fleet.submit(calls.fail_until, str(tmp_path / "flag"))
+    second = fleet.submit(calls.add, first)
+    with pytest.raises(errors.JobFailed):
+        second.result(SOON_S)
+    with pytest.raises(errors.Conflict, match="retry that job first"):
+        ask(fleet, "retry", second.job_id)
+    (tmp_path / "flag").touch()
+    assert fleet.future(ask(fleet, "retry", first.job_id).job_id).result(SOON_S) == 21
+    assert fleet.future(ask(fleet, "retry", second.job_id).job_id).result(SOON_S) == 22
+
+
 def test_a_job_that_has_not_ended_cannot_be_retried(fleet: Fleet) -> None:
     future = fleet.submit_data(1)
     fleet.flush()

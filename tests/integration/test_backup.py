@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 
+from nexapod.coordinator.backups import make_offline
+from nexapod.coordinator.files import FleetFiles
+from nexapod.coordinator.restore import restore
+from nexapod.store.sqlite import SqliteStore
 from tests.integration.parts import Client, Coordinator, eventually, nexapod, reading
+from tests.unit.store.test_migrations import version_1
 
 Serve = Callable[..., Coordinator]
 RAISED = 1_000_000
@@ -107,24 +112,19 @@ def test_after_a_restore_no_lease_of_the_forgotten_time_counts(serve: Serve):
 
 
 @pytest.mark.parametrize("damaged", [False, True])
-def test_the_same_backup_restored_again_gives_out_no_epoch_again(serve: Serve, damaged: bool):
-    coordinator = serve()
-    coordinator.client().submit(job_id="j")
-    backup = backed_up(coordinator)
-    issued = []
+def test_the_same_backup_restored_again_gives_out_no_epoch_again(tmp_path: Path, damaged: bool):
+    files = FleetFiles("fleet", tmp_path / "fleet.db")
+    SqliteStore(files.database).close()
+    backup = Path(make_offline(files).path)
+    firsts = []
     for time in range(3):
-        coordinator.terminate()
-        if damaged and time == 2:
-            coordinator.database.write_bytes(b"\xff" * 9000)
-        if time:
-            assert command(coordinator, "restore", backup).returncode == 0
-        coordinator.start()
-        client = coordinator.client()
-        client.register("n")
-        issued.append(client.poll("n")["epoch"])
-        client.submit(job_id="k")
-        issued.append(client.poll("n")["epoch"])
-    assert issued == [1, 1, RAISED + 1, RAISED + 1, 2 * RAISED + 1, 2 * RAISED + 1]
+        if damaged and time == 1:
+            files.database.write_bytes(b"\xff" * 9000)
+        restore(files, backup)
+        store = SqliteStore(files.database)
+        firsts.append(store.load().first_epoch)
+        store.close()
+    assert firsts == [RAISED, 2 * RAISED, 3 * RAISED]
 
 
 def test_the_present_database_is_kept_whole_and_so_are_its_tokens(serve: Serve):
@@ -207,8 +207,6 @@ def _newer(backup: Path) -> None:
 def test_what_is_no_sound_backup_is_refused_and_changes_nothing(
     spoil: Callable[[Path], Any], said: str, tmp_path: Path
 ):
-    from nexapod.store.sqlite import SqliteStore
-
     database, backup = tmp_path / "fleet.db", tmp_path / "backup.db"
     for path in (database, backup):
         SqliteStore(path).close()
@@ -224,8 +222,6 @@ def test_what_is_no_sound_backup_is_refused_and_changes_nothing(
 
 
 def test_a_backup_of_an_older_schema_comes_forward(tmp_path: Path):
-    from tests.unit.store.test_migrations import version_1
-
     backup = version_1(tmp_path / "old.db")
     database = tmp_path / "fleet.db"
     assert nexapod("restore", "--database", str(database), str(backup)).returncode == 0
@@ -241,6 +237,18 @@ def test_a_backup_of_an_older_schema_comes_forward(tmp_path: Path):
         ]
     with reading(backup) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (1,)  # itself untouched
+
+
+def test_a_coordinator_that_brings_its_database_forward_says_where_the_old_one_is(
+    serve: Serve, tmp_path: Path
+):
+    version_1(tmp_path / "fleet.db")
+    coordinator = serve("--open")
+    assert f"note: the database {tmp_path / 'fleet.db'} was brought from schema 1 to 2" in (
+        coordinator.output
+    )
+    assert coordinator.client().status_of("j-completed") == "completed"
+    assert (tmp_path / "fleet.db.schema-1").exists()
 
 
 def test_a_coordinator_makes_backups_by_itself_and_lists_them(serve: Serve):

@@ -262,7 +262,9 @@ def test_a_node_that_was_joined_waits_for_its_own_coordinator(serve: Serve, tmp_
         assert node.is_running()
         impostor.terminate()
         coordinator.start()
-        node.until("coordinator is back")
+        pin = fingerprint(coordinator)
+        with nexapod.connect(coordinator.url, coordinator.token, fingerprint=pin) as fleet:
+            assert fleet.submit(sum, [1, 2]).result(60) == 3
     finally:
         node.end()
         if impostor is not None:

@@ -197,8 +197,8 @@ def test_a_node_with_a_wrong_token_says_so_and_ends(closed: Coordinator, tmp_pat
     [
         (("--open", "--host", "0.0.0.0"), "open"),
         (("--open", "--insecure", "--host", "0.0.0.0"), "open"),
-        (("--host", "0.0.0.0"), "insecure"),
-        (("--host", "192.0.2.1"), "insecure"),
+        (("--host", "0.0.0.0", "--no-tls"), "insecure"),
+        (("--host", "192.0.2.1", "--no-tls"), "insecure"),
         (("--name", "../escape"), "name"),
         (("--host", "no-such-host.invalid", "--insecure"), "no-such-host.invalid"),
     ],

@@ -24,10 +24,10 @@ FIXED_PORTS = range(20_000, 30_000)
 class ForkServer:
     """Forks `nexapod …` on request. Requests may come from one thread at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, script: str = __file__) -> None:
         environment = {k: v for k, v in os.environ.items() if k != "NEXAPOD_TOKEN"}
         self._process = subprocess.Popen(
-            [sys.executable, __file__],
+            [sys.executable, script],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
@@ -82,6 +82,7 @@ def main() -> None:
     import nexapod.coordinator.host
 
     gc.freeze()
+    alive: set[int] = set()
     while line := sys.stdin.readline():
         verb, *given = json.loads(line)
         answer: Any = verb
@@ -89,9 +90,13 @@ def main() -> None:
             answer = os.fork()
             if not answer:
                 _become(nexapod.cli.main, *given)
+            alive.add(answer)
         elif verb == "wait":
+            alive.discard(given[0])
             answer = os.waitstatus_to_exitcode(os.waitpid(given[0], 0)[1])
         print(answer, flush=True)
+    for pid in alive:  # who asked for them is gone, however it went
+        os.kill(pid, signal.SIGKILL)
 
 
 def _become(run: Any, at_s: float, log: str, *arguments: str) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tests.integration.parts import DEADLINE_S, Client, Reply, clean_environment
 from tests.torture.fork_server import FIXED_PORTS, ForkServer
@@ -28,7 +28,7 @@ class Lives:
     """A coordinator to be killed and started: mostly forked warm, sometimes from nothing.
 
     Each start's seconds, from the spawn to the first answered request, are in `warm_s` or
-    `cold_s`.
+    `cold_s`; `log_bytes` is the largest write-ahead log that a kill left.
     """
 
     def __init__(self, database: Path, forks: ForkServer, *options: str) -> None:
@@ -38,11 +38,18 @@ class Lives:
         self.url = f"http://127.0.0.1:{self.port}"
         self.warm_s: list[float] = []
         self.cold_s: list[float] = []
+        self.log_bytes = 0
         self._forks = forks
         self._arguments = ["serve", "--open", "--database", str(database)]
         self._arguments += ["--port", str(self.port), *options]
         self._process: subprocess.Popen[bytes] | None = None
         self.pid = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.end()
 
     def spawn(self, *, cold: bool = False) -> None:
         """Start it, and do not wait until it answers."""
@@ -78,6 +85,8 @@ class Lives:
             process.kill()
             process.wait(DEADLINE_S)
         self.pid = 0
+        log = self.database.with_name(f"{self.database.name}-wal")
+        self.log_bytes = max(self.log_bytes, log.stat().st_size if log.exists() else 0)
 
     def end(self) -> None:
         """However it is now, it does not run afterwards."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 #: No answer in the proof takes longer, however busy the machine is.
 PATIENCE_S = 60.0
@@ -74,6 +74,12 @@ class Pipeline:
     def __init__(self, port: int) -> None:
         self._port = port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
 
     async def ask(self, requests: Sequence[bytes]) -> list[Answer]:
         """The answers. What a closed connection left unanswered is asked on the next one."""

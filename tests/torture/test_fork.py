@@ -75,7 +75,8 @@ process.start()
 script = """
 import os, pathlib, sys, time
 folder = pathlib.Path(sys.argv[1])
-(folder / "subprocess.said").write_text(f"{os.getpid()}\\n")
+with open(folder / "subprocess.said", "w") as said:
+    print(os.getpid(), file=said)
 until = time.monotonic() + 60
 while time.monotonic() < until and not (folder / "end").exists():
     time.sleep(0.1)

@@ -65,18 +65,17 @@ class Post:
         ):
 
             async def client() -> None:
-                again = Pipeline(self._port)
-                while left:
-                    most = 1 + len(left) // _CLIENTS
-                    batch = [left.pop() for _ in range(min(_BATCH, most))]
-                    sent = [requests[at] for at in batch]
-                    if self._rng.random() < 0.1:
-                        await _lose(hasty, sent)
-                    await _lose(proxy, sent)
-                    for at, answer in zip(batch, await again.ask(sent), strict=True):
-                        assert answer.status == 200, (endpoint, answer)
-                        told[at] = answer
-                await again.close()
+                async with Pipeline(self._port) as again:
+                    while left:
+                        most = 1 + len(left) // _CLIENTS
+                        batch = [left.pop() for _ in range(min(_BATCH, most))]
+                        sent = [requests[at] for at in batch]
+                        if self._rng.random() < 0.1:
+                            await _lose(hasty, sent)
+                        await _lose(proxy, sent)
+                        for at, answer in zip(batch, await again.ask(sent), strict=True):
+                            assert answer.status == 200, (endpoint, answer)
+                            told[at] = answer
 
             await asyncio.gather(*(client() for _ in range(_CLIENTS)))
             self.dropped[endpoint] = proxy.dropped

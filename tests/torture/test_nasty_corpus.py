@@ -119,13 +119,12 @@ async def refuse_all(write: Writer, sent: list[tuple[str, bytes, frozenset[int]]
     left = list(reversed(sent))
 
     async def client() -> None:
-        line = Pipeline(write.port)
-        while left:
-            name, request, codes = left.pop()
-            answer, alive = await line.ask([request, health])
-            assert_refused(name, answer, codes)
-            assert alive.status == 200, (name, alive)
-        await line.close()
+        async with Pipeline(write.port) as line:
+            while left:
+                name, request, codes = left.pop()
+                answer, alive = await line.ask([request, health])
+                assert_refused(name, answer, codes)
+                assert alive.status == 200, (name, alive)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(_CLIENTS):

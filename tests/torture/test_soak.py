@@ -65,7 +65,7 @@ def growth_of(values: list[int], times_s: list[float]) -> float:
 def test_memory_descriptors_and_threads_stay_as_they_are(
     coordinator: Coordinator, size: Size, seed: int, reached: Callable[[str], None]
 ):
-    seconds = size(commit=5, full=110, nightly=3_000)
+    seconds = size(commit=4, full=110, nightly=3_000)
     is_small = size.tier == "commit"
     process = psutil.Process(coordinator.pid)
     fill_the_rings(coordinator, *((2_000, 4 * MIB) if is_small else (RING_JOBS, CACHE_BYTES)))

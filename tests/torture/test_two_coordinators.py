@@ -40,12 +40,9 @@ def forks() -> Iterator[ForkServer]:
 def holder(tmp_path: Path, forks: ForkServer) -> Iterator[Lives]:
     folder = tmp_path / "real"
     folder.mkdir()
-    holder = Lives(folder / "fleet.db", forks)
-    holder.start()
-    try:
+    with Lives(folder / "fleet.db", forks) as holder:
+        holder.start()
         yield holder
-    finally:
-        holder.end()
 
 
 def same(database: Path) -> Path:

@@ -37,11 +37,11 @@ class Told:
         """How much of it is not in the database as it was told."""
         stored = (
             (self.payloads, "SELECT j.id, p.data FROM jobs AS j JOIN payloads AS p USING (seq)"),
-            (self.leases, "SELECT j.id, a.epoch, a.node FROM attempts AS a JOIN jobs AS j USING (seq)"),
+            (self.leases, "SELECT id, a.epoch, a.node FROM attempts AS a JOIN jobs USING (seq)"),
             (self.ends, "SELECT id, state FROM jobs"),
             (self.results, "SELECT j.id, r.data FROM jobs AS j JOIN results AS r USING (seq)"),
             (self.nodes, "SELECT id, cast(profile AS BLOB) FROM nodes"),
-        )  # fmt: skip
+        )
         missing = 0
         for told, query in stored:
             found = {

@@ -12,8 +12,6 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-import pytest
-
 OK, READ_ONLY = 0, 8
 EIO_WRITE, EIO_SYNC, FULL = 10 | 3 << 8, 10 | 4 << 8, 13
 #: What `xOpen` is told of a file whose name must survive with its first sync.
@@ -80,6 +78,8 @@ def _library() -> C.CDLL:
     with open("/proc/self/maps") as maps:
         paths = {line.split()[-1] for line in maps if "libsqlite3" in line}
     if len(paths) != 1:
+        import pytest  # here only: what runs under this VFS need not load it
+
         pytest.skip("cannot run here: this Python has SQLite built in, or several of them")
     library = C.CDLL(paths.pop())
     library.sqlite3_libversion.restype = C.c_char_p
@@ -104,12 +104,14 @@ class WatchedVfs:
 
     def install(self) -> None:
         """Be the VFS of every connection that is opened from now on."""
+        _INSTALLED.add(self)
         self._library.sqlite3_vfs_register(self._vfs, 1)
 
     def remove(self) -> None:
         """Let the real one be that again; call it once no connection is open."""
         self._library.sqlite3_vfs_unregister(C.byref(self._vfs))
         self._library.sqlite3_vfs_register(self._real, 1)
+        _INSTALLED.discard(self)
 
     def _open(self, vfs: int, name: int | None, file: int, flags: int, out: int | None) -> int:
         path = "" if name is None else _text(name)
@@ -159,6 +161,10 @@ class WatchedVfs:
         path, is_journal, (*_, (sync, _)) = self._files[file]
         code = self._watch(Step("sync", path, 0, b"", is_journal))
         return code or int(sync(file, flags))
+
+
+#: SQLite has only their addresses.
+_INSTALLED: set[WatchedVfs] = set()
 
 
 def _text(pointer: int) -> str:

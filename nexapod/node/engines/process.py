@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from nexapod.core.records import AttemptReport
+from nexapod.core.records import AttemptReport, Failure
 from nexapod.node.attempt import Attempt
 from nexapod.node.engines import frames, sandbox
 from nexapod.node.engines.card import Card
@@ -294,9 +294,7 @@ class RunnerProcess:
                 for body in self._buffer.feed(piece):
                     self._take(body)
             except (ValueError, OSError, struct.error):
-                # Not a runner that speaks any more, but a job that got hold of its socket.
-                self._loop.remove_reader(self._pipe.fileno())
-                self.kill(at_once=True)
+                self._distrust()
                 return
             if len(piece) < _READ_BYTES:
                 return
@@ -317,6 +315,16 @@ class RunnerProcess:
             self.sent.pop(seq, None) is not None and attempt is not None
         ):  # else it was revoked in the moment in which it started
             self._on_done(self, attempt, flags, run_ns / 1e9, rest)
+
+    def _distrust(self) -> None:
+        """What comes is not from a runner any more, but from a job that got hold of its socket."""
+        self._loop.remove_reader(self._pipe.fileno())
+        running = self.running()
+        if running is not None:
+            message = "the job's process said what no runner says, and was ended"
+            running[0].excess = Failure("error", message, retryable=False)
+            running[0].intent = "limit"
+        self.kill(at_once=True)
 
     def _check(self, attempt: Attempt, flags: int, report: bytes) -> None:
         """A job in a sandbox reports on itself only, and on what it has really written.

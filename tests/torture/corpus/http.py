@@ -110,6 +110,7 @@ NODE_HEADERS: dict[str, tuple[list[str], frozenset[int]]] = {
     "no X-Node-ID": ([], TYPES),
     "an empty one": (["X-Node-ID:"], TYPES),
     "two": (["X-Node-ID: corpus", "X-Node-ID: other"], SYNTAX | TYPES),
+    "two, in other letters": (["X-Node-ID: corpus", "x-node-id: other"], SYNTAX | TYPES),
     "two in one": (["X-Node-ID: corpus, other"], TYPES),
     "one that climbs": (["X-Node-ID: ../../etc"], TYPES),
     "Arabic digits": (["X-Node-ID: ١٢٣"], TYPES),

@@ -52,6 +52,11 @@ class Peer:
     def send(self, data: bytes) -> None:
         self.writer.write(data)
 
+    def deafen(self) -> None:
+        """Read no more."""
+        transport: Any = self.writer.transport
+        transport.pause_reading()
+
     async def rest(self) -> bytes:
         """Everything until the server ends the connection."""
         async with asyncio.timeout(30):
@@ -121,7 +126,7 @@ def on_stage(limits: Limits, play: Callable[[Stage], Awaitable[None]]) -> None:
     asyncio.run(perform())
 
 
-def with_(**limits: float) -> Limits:
+def with_(**limits: Any) -> Limits:
     return msgspec.structs.replace(PATIENT, **limits)
 
 
@@ -258,7 +263,7 @@ def test_a_slow_body_that_keeps_the_pace_is_read():
 def test_a_client_that_does_not_read_is_dropped():
     async def play(stage: Stage) -> None:
         peer = await stage.peer()
-        peer.reader._limit = 1  # asyncio stops reading
+        peer.deafen()
         peer.send(b"GET /50000000 HTTP/1.1\r\nHost: x\r\n\r\n")
         await stage.settled(1)
         await stage.settled(0)
@@ -269,11 +274,11 @@ def test_a_client_that_does_not_read_is_dropped():
 def test_a_client_that_asks_on_and_does_not_read_fills_no_memory():
     async def play(stage: Stage) -> None:
         peer = await stage.peer()
-        peer.reader._limit = 1
+        peer.deafen()
         for _ in range(20):
             peer.send(b"GET /1000000 HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
             await asyncio.sleep(0.01)
-        (connection,) = stage.server.connections
+        connection: Any = stage.server.connections[0]
         assert connection.transport.get_write_buffer_size() < 2_000_000
 
     on_stage(PATIENT, play)
@@ -344,6 +349,21 @@ def test_a_pause_of_the_whole_process_is_nobody_s_delay():
         assert stage.server.now_s < before_s + 0.6
 
     on_stage(with_(head_s=0.6), play)
+
+
+def test_what_a_connection_took_is_given_back_at_once():
+    async def play(stage: Stage) -> None:
+        await stage.peer()
+        await stage.settled(1)
+        connection: Any = stage.server.connections[0]
+        connection.take(60)
+        connection.take(40)
+        with pytest.raises(errors.Busy):
+            connection.take(1)
+        connection.give()
+        assert stage.server.bodies.taken_bytes == 0
+
+    on_stage(with_(bodies_bytes=100), play)
 
 
 def test_bodies_share_a_budget():

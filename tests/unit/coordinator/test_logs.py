@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nexapod.coordinator import upkeep
+from nexapod.coordinator.backups import Backups
+from nexapod.coordinator.files import FleetFiles
 from nexapod.coordinator.logs import Chronicle
 from nexapod.coordinator.service import Service
 from nexapod.core import commands as c
@@ -182,6 +187,28 @@ def test_a_lost_node_is_said_once_until_it_comes_back(caplog: pytest.LogCaptureF
         for state in (NodeState.LOST, NodeState.LOST, NodeState.ONLINE, NodeState.LOST):
             chronicle.look([view("n1", state), view("n2", NodeState.ONLINE)])
     assert [event[:2] for event in events(caplog)] == [("node_lost", "n1")] * 2
+
+
+def test_a_stall_is_said_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(upkeep, "STALL_S", 0.1)
+    monkeypatch.setattr(upkeep, "BEAT_S", 0.01)
+
+    async def story(service: Service, store: TestedStore) -> None:
+        files = FleetFiles("fleet", tmp_path / "fleet.db")
+        going = upkeep.Upkeep(service, Backups(store, service._thread, files, 0), files.database)
+        await asyncio.sleep(0.02)
+        time.sleep(0.3)  # noqa: ASYNC251  # as a cell that holds the interpreter does
+        while not service.meter.gap_s:
+            await asyncio.sleep(0.01)
+        going.stop()
+
+    with caplog.at_level(logging.INFO):
+        serve(tmp_path, story)
+    said = [event for event, *_ in events(caplog)]
+    assert set(said[:-1]) == {"stall"}
+    assert said[-1] == "stopped"
 
 
 def test_refused_tokens_are_one_record_a_minute(caplog: pytest.LogCaptureFixture):

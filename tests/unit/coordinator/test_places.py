@@ -31,6 +31,7 @@ from nexapod.wire.messages import JobPatch, NewJob
     [
         {}, {"port": 0}, {"port": 65_535}, {"open": True}, {"host": "localhost"}, {"host": "::1"},
         {"host": "127.8.9.1"}, {"host": "0.0.0.0", "insecure": True},
+        {"host": "0.0.0.0"}, {"tls": True}, {"tls": False}, {"cert": "c", "key": "k"},
     ],
 )  # fmt: skip
 def test_what_is_safe_passes(given: dict[str, Any]) -> None:
@@ -43,10 +44,14 @@ def test_what_is_safe_passes(given: dict[str, Any]) -> None:
         ({"port": -1}, "0 to 65535"),
         ({"port": 65_536}, "0 to 65535"),
         ({"open": True, "token": "t"}, "leave one of the two out"),
-        ({"host": "0.0.0.0"}, "SSH tunnel"),
-        ({"host": ""}, "SSH tunnel"),
-        ({"host": "192.168.1.5"}, "SSH tunnel"),
-        ({"host": "localhost.example.org"}, "SSH tunnel"),
+        ({"host": "0.0.0.0", "tls": False}, "insecure=True"),
+        ({"host": "", "tls": False}, "insecure=True"),
+        ({"host": "192.168.1.5", "tls": False}, "insecure=True"),
+        ({"host": "localhost.example.org", "tls": False}, "insecure=True"),
+        ({"insecure": True, "tls": True}, "leave it out"),
+        ({"insecure": True, "cert": "c", "key": "k"}, "leave it out"),
+        ({"tls": False, "cert": "c", "key": "k"}, "no use"),
+        ({"cert": "c"}, "go together"),
         ({"host": "0.0.0.0", "open": True}, "refused beyond this machine"),
         ({"host": "0.0.0.0", "open": True, "insecure": True}, "refused beyond this machine"),
     ],

@@ -459,3 +459,12 @@ def test_a_restart_keeps_the_order_in_which_a_node_got_its_leases() -> None:
     desk.register("a", "boot-2")
     assert desk.board.jobs["urgent"].lost_on == ("a",)
     assert desk.board.jobs["old"].lost_on == (), "it only waited there"
+
+
+def test_a_wall_clock_before_1970_delays_no_job_at_a_restart() -> None:
+    desk = desk_with_a_lease()
+    desk.wait(61)
+    desk.tick()
+    desk.at = -1_000.0
+    desk.restart()
+    assert desk.poll("b") == [("j", 2)]

@@ -21,8 +21,8 @@ from nexapod.core.records import AttemptReport, Value
 from nexapod.node.agent import Agent
 from nexapod.node.options import NodeOptions
 from nexapod.node.scratch import Scratch
-from nexapod.wire import messages as m
 from nexapod.wire import formats, sealed
+from nexapod.wire import messages as m
 from tests.unit.node import jobs
 
 # As from a notebook: functions travel by value, and the runner imports no test module.
