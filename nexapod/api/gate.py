@@ -17,6 +17,11 @@ from nexapod.core.credentials import ANYONE, Credential
 from nexapod.wire import routes
 from nexapod.wire.codec import JSON, MSGPACK
 
+#: Headers that would be two answers to one question.
+_ONCE = (
+    "Host", "Authorization", "Origin", "Content-Type", "X-Node-ID", "X-Poll-ID", "Idempotency-Key",
+)  # fmt: skip
+
 
 class Gate:
     """Who may pass.
@@ -44,6 +49,8 @@ class Gate:
         NexapodError
             For the first check that fails.
         """
+        if not request.raw_path.startswith("/"):
+            raise errors.BadRequest("the request names a whole URL; send the path alone")
         found = routes.find(request.path)
         if found is None:
             raise errors.NotFound("there is no such path; GET /openapi.json lists all")
@@ -54,6 +61,10 @@ class Gate:
                 "this path does not take that method", allowed=sorted(methods)
             )
         headers = request.headers
+        if len({name.lower() for name in headers}) != len(headers):
+            for name in _ONCE:
+                if len(headers.getall(name, ())) > 1:
+                    raise errors.BadRequest(f"the header {name} comes twice; send one of them")
         host = headers.get("Host", "")
         if host not in self.hosts and host.lower() not in self.hosts:
             raise errors.Misdirected(

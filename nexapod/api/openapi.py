@@ -8,10 +8,29 @@ from typing import Any
 
 import msgspec
 
+from nexapod.ids import ID_PATTERN
+from nexapod.wire.codec import JSON, MSGPACK
 from nexapod.wire.messages import ErrorReply
 from nexapod.wire.routes import ROUTES, Route
 
 _REF = "#/components/schemas/{name}"
+_TEXT = {"type": "string"}
+_ID = {"type": "string", "pattern": ID_PATTERN}
+_WHOLE = {"type": "integer", "minimum": 0, "maximum": 2**53}
+#: What the parameters of paths, queries and headers look like; the rest is any text.
+_PARAMETERS: dict[str, dict[str, Any]] = {
+    "job_id": _ID,
+    "token_id": _ID,
+    "X-Node-ID": _ID,
+    "X-Poll-ID": _ID,
+    "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+    "wait_s": {"type": "number", "minimum": 0, "maximum": 60},
+    "lease_s": {"type": "number", "minimum": 10, "maximum": 86_400},
+    "limit": {"type": "integer", "minimum": 1, "maximum": 10_000},
+    "cursor": _WHOLE,
+    "newest": {"type": "integer", "minimum": 0, "maximum": 1},
+    "Idempotency-Key": {"type": "string", "minLength": 1, "maxLength": 150, "pattern": "^[ -~]+$"},
+}
 
 
 @functools.cache
@@ -47,18 +66,19 @@ def _replies(route: Route) -> tuple[Any, ...]:
 
 def _operation(route: Route, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
     parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        {"name": name, "in": "path", "required": True, "schema": _PARAMETERS.get(name, _TEXT)}
         for name in re.findall(r"\{(\w+)\}", route.path)
     ]
     parameters += [
-        {"name": name, "in": "query", "schema": {"type": "string"}} for name in route.query
+        {"name": name, "in": "query", "schema": _PARAMETERS.get(name, _TEXT)}
+        for name in route.query
     ]
     parameters += [
         {
             "name": name,
             "in": "header",
             "required": name == "X-Node-ID",
-            "schema": {"type": "string"},
+            "schema": _PARAMETERS.get(name, _TEXT),
         }
         for name in route.headers
     ]
@@ -66,6 +86,7 @@ def _operation(route: Route, known: dict[str, dict[str, Any]]) -> dict[str, Any]
         "description": "Refused; nothing changed.",
         "content": {"application/json": {"schema": known[repr(ErrorReply)]}},
     }
+    later = {**refused, "description": "Certainly not stored; the same request may be repeated."}
     done: dict[str, Any] = {"description": "Done."}
     replies = [known[repr(reply)] for reply in _replies(route)]
     if replies:
@@ -76,12 +97,18 @@ def _operation(route: Route, known: dict[str, dict[str, Any]]) -> dict[str, Any]
         "summary": route.summary,
         "tags": list(route.scopes) or ["open"],
         "parameters": parameters,
-        "responses": {"200": done, "4XX": refused},
+        "responses": {"200": done, "4XX": refused, "503": later, "507": later},
     }
     if route.body is not None:
         operation["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": known[repr(route.body)]}},
+            "content": {kind: {"schema": known[repr(route.body)]} for kind in (JSON, MSGPACK)},
+        }
+    if route.name == "put_blob":
+        octets = {"schema": {"type": "string", "format": "binary"}}
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/octet-stream": octets},
         }
     if not route.scopes:
         operation["security"] = []

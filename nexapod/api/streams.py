@@ -27,7 +27,7 @@ async def put_blob(request: Request, body: None) -> Ready:
     if "node" not in request.credential.scopes:  # a result always has room
         request.service.room.take(request.http.content_length or 0)
     limit = request.route.limit_bytes
-    incoming = await request.in_thread(blobs.incoming)
+    incoming = blobs.incoming()  # not off the loop: a cancellation there would leave its file
     try:
         async for piece in request.http.content.iter_chunked(1 << 20):
             if incoming.size + len(piece) > limit:
@@ -35,7 +35,7 @@ async def put_blob(request: Request, body: None) -> Ready:
             await request.in_thread(incoming.write, piece)
         await request.in_thread(incoming.keep, sha256)
     finally:
-        await request.in_thread(incoming.drop)
+        incoming.drop()
     return answer(m.BlobStored(sha256, incoming.size))
 
 
@@ -43,9 +43,9 @@ async def get_blob(request: Request, body: None) -> web.StreamResponse:
     """``GET /blobs/{sha256}``"""
     blobs = request.service.blobs
     path = blobs.path(request.names["sha256"])
+    await check_read_blob(request, request.names["sha256"])
     if not blobs.has(request.names["sha256"]):
         raise errors.NotFound("there is no blob with this hash")
-    await check_read_blob(request, request.names["sha256"])
     try:
         wanted = request.http.http_range
     except ValueError:

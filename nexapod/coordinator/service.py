@@ -476,7 +476,13 @@ class Service:
         # What it needs may have been retried since: then it is that which it waits for.
         after = [await self._thread.call(self.store.latest, needed) for needed in order.after]
         again = msgspec.structs.replace(
-            order, id=new_job_id(), retry_of=job_id, key=key, after=tuple(after)
+            order,
+            id=new_job_id(),
+            retry_of=job_id,
+            key=key,
+            after=tuple(after),
+            # The same key for the retry of another job is no repeat, however alike the two are.
+            submission=hashlib.sha256(order.submission + job_id.encode()).digest(),
         )
         return (await self.submit([again], note))[0]
 

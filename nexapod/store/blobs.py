@@ -65,9 +65,20 @@ class BlobStore:
             incoming.drop()
 
     def incoming(self) -> Incoming:
-        """A blob that arrives in pieces."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return Incoming(self)
+        """A blob that arrives in pieces.
+
+        Raises
+        ------
+        StorageFull
+            When its file cannot be made.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return Incoming(self)
+        except OSError as error:
+            raise errors.StorageFull(
+                f"the coordinator cannot store this blob ({error.strerror}); free some space"
+            ) from error
 
 
 class Incoming:

@@ -114,6 +114,7 @@ def decode(body: bytes, kind: Any, content_type: str) -> Any:
     """
     try:
         if content_type == MSGPACK:
+            msgspec.msgpack.decode(body)  # also what lies in members that no message has
             return _msgpack_decoder(kind).decode(body)
         check_json(body)
         return _json_decoder(kind).decode(body)
@@ -122,7 +123,7 @@ def decode(body: bytes, kind: Any, content_type: str) -> Any:
         raise errors.Invalid(f"the body does not fit: {told}") from None
     except msgspec.DecodeError:
         raise errors.BadRequest(f"the body is not valid {content_type}") from None
-    except (ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError):
         raise errors.BadRequest("the body cannot be parsed") from None
 
 

@@ -373,8 +373,9 @@ def _known(fleet: package.Fleet) -> Any:
 
 def test_without_bubblewrap_the_node_says_how_to_get_it(tmp_path: Path):
     told = nexapod(
-        "node", "http://127.0.0.1:9", "--sandbox", "--scratch", str(tmp_path / "n"), PATH=str(tmp_path)
-    )
+        "node", "http://127.0.0.1:9", "--sandbox", "--scratch", str(tmp_path / "n"),
+        PATH=str(tmp_path),
+    )  # fmt: skip
     assert told.returncode == 2
     assert "apt-get install bubblewrap" in told.stderr
     assert len(told.stderr.strip().splitlines()) == 1

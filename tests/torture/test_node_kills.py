@@ -30,6 +30,8 @@ from tests.torture.fork_server import ForkServer
 
 #: Jobs for each kill, and how long one takes at most: some finish, some are hit.
 JOBS, RUN_S = 4, 0.4
+#: One kill in so many hits a node while it starts.
+EARLY = 15
 
 RUNNER = """
 import hashlib, pathlib, time
@@ -53,10 +55,20 @@ class Victim:
         self._command = ["node", url, "--name", name, "--slots", "2", "--runner", runner]
         self._command += ["--scratch", str(self.scratch)]
         self.pid = 0
+        self._starts = 0
 
     def start(self) -> None:
+        """Start it, and do not wait until it is registered."""
+        self._starts = self._said()
         with self._turn:
             self.pid = self._forks.fork(self.log, *self._command)
+
+    def join(self) -> None:
+        """Wait until it is registered: then the leases of the process before have ended."""
+        eventually(lambda: self._said() > self._starts, f"{self.name} to register")
+
+    def _said(self) -> int:
+        return self.log.read_text().count("registered at") if self.log.exists() else 0
 
     def kill(self) -> None:
         with self._turn:
@@ -107,9 +119,11 @@ class Siege:
         rng = random.Random(f"{self._seed}/{victim.name}")
         try:
             with self._coordinator.client(keep=True) as client:
-                for _ in range(kills):
-                    self._make_busy(client, rng, victim)
-                    time.sleep(rng.uniform(0, RUN_S))
+                for n in range(kills):
+                    if n % EARLY != 1:
+                        victim.join()
+                        self._make_busy(client, rng, victim)
+                    time.sleep(rng.uniform(0, RUN_S / 2))
                     victim.kill()
                     victim.start()
         except BaseException as problem:

@@ -62,7 +62,8 @@ class Work:
 
     def _write(self, database: Path, commits: Sequence[list[Event]], synchronous: str) -> None:
         with contextlib.closing(SqliteStore(database)) as store:
-            store._db.execute(f"PRAGMA synchronous = {synchronous}")
+            if synchronous != "FULL":
+                store._db.execute(f"PRAGMA synchronous = {synchronous}")
             for events in commits:
                 store.commit(events)
                 self.acknowledged.append(len(self.steps))

@@ -132,7 +132,6 @@ def test_a_crowd_that_drips_is_cut_off_and_delays_nobody(
         eventually(lambda: descriptors(coordinator) <= before + 2, "the descriptors are back")
         good.cycle()
         assert "Traceback" not in coordinator.output
-    print(cut, stayed, [f'{t*1000:.0f}' for t in sorted(good.times_s)[-20:]])
     assert all(some == all_ for all_, some in cut.values()), cut
     # Without the limits they would have stayed: it is the limits that end them.
     assert not any(some for _, some in stayed.values()), stayed

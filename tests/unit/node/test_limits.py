@@ -14,7 +14,6 @@ import click
 import pytest
 
 from nexapod.commandline.node import size_bytes
-from nexapod.core.records import Failure
 from nexapod.errors import Invalid
 from nexapod.node.engines.groups import tree
 from nexapod.node.options import NodeOptions
@@ -22,13 +21,13 @@ from nexapod.node.runners import calls
 from nexapod.node.runners.failures import Refused
 from tests.unit.node import jobs
 from tests.unit.node.doubles import CoordinatorDouble, Node, Site
-from tests.unit.node.test_ending import is_gone
+from tests.unit.node.test_isolation import is_gone
 
 
 def failure_on(scratch: Path, options: dict[str, Any], fn: Any, *args: Any) -> Any:
     """Of one call on a node with these limits; the node works on afterwards."""
 
-    async def main() -> Failure | None:
+    async def main() -> Any:
         fleet = CoordinatorDouble()
         async with Site(fleet) as site, Node(site.url, scratch, **options):
             report = await fleet.report(fleet.submit(fn, *args))

@@ -76,8 +76,10 @@ def test_a_node_that_is_trusted_again_sends_pickles_again(tmp_path: Path):
         fleet = CoordinatorDouble()
         fleet.trusted = False
         async with Site(fleet) as site, Node(site.url, tmp_path):
-            assert await fleet.result(fleet.submit(jobs.add, 1, 1)) == 2
+            assert await fleet.result(fleet.submit(jobs.sleep, 0, 2)) == 2
             fleet.trusted, fleet.forgotten = True, True
+            await fleet.wake()
+            await fleet.until(lambda: not fleet.forgotten)
             report = await fleet.report(fleet.submit(jobs.sleep, 0, (1, 2)))
             assert report.value.format == "pickle"
 
