@@ -8,7 +8,7 @@ TIER   ?= full
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test torture bench lint format browser clean
+.PHONY: help demo lab test torture bench lint format system clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,10 +19,10 @@ demo: $(VENV)/.stamp-demo ## fold villin on two local nodes; prints the results,
 lab: $(VENV)/.stamp-demo ## open the quickstart in JupyterLab
 	@$(BIN)/jupyter lab notebooks/01_quickstart.ipynb
 
-test: $(VENV)/.stamp-dev browser ## run every test, and every notebook
+test: $(VENV)/.stamp-dev system ## run every test, and every notebook
 	@$(BIN)/python -m pytest
 
-torture: $(VENV)/.stamp-dev browser ## prove the promises at full size (TIER=nightly: larger), half an hour
+torture: $(VENV)/.stamp-dev system ## prove the promises at full size (TIER=nightly: larger), half an hour
 	@$(BIN)/python -m pytest tests/torture --tier=$(TIER) $(if $(SEED),--seed=$(SEED)) \
 	  --timeout=3600 --page=docs/reliability.md
 
@@ -62,12 +62,16 @@ $(VENV)/.stamp-demo: pyproject.toml | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
 	@touch $@
 
-# Browser tests want a system Chromium. Without one they are skipped, and say so.
-browser:
-	@for name in chromium chromium-browser google-chrome; do \
-	  command -v $$name >/dev/null && exit 0; done; \
+# The tests use a system Chromium and bubblewrap. What is missing and cannot be installed is named, and
+# its tests are skipped, and say so.
+system:
+	@missing=""; \
+	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+	  command -v google-chrome >/dev/null || missing="chromium fonts-dejavu-core"; \
+	command -v bwrap >/dev/null || missing="$$missing bubblewrap"; \
+	[ -n "$$missing" ] || exit 0; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "Installing chromium for the browser tests ..."; \
+	  echo "Installing for the tests: $$missing ..."; \
 	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
-	    apt-get -qq install -y --no-install-recommends chromium fonts-dejavu-core >/dev/null && exit 0; fi; \
-	echo "No chromium: the browser tests will be skipped (on Debian: apt-get install chromium)"
+	    apt-get -qq install -y --no-install-recommends $$missing >/dev/null && exit 0; fi; \
+	echo "Not installed, their tests will be skipped: $$missing (on Debian: apt-get install ...)"

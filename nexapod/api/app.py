@@ -87,7 +87,10 @@ class Api:
             return await _HANDLERS[route.name](request, body)
         except errors.NexapodError as error:
             return refusal(error, content_type)
-        except (asyncio.CancelledError, ConnectionError):
+        except ConnectionError:
+            # Who asked hung up in the middle of a stream: nobody is left to be answered.
+            raise asyncio.CancelledError from None
+        except asyncio.CancelledError:
             raise
         except Exception:
             logger.exception("a handler failed on %s %s", http.method, http.path)

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
@@ -21,15 +20,16 @@ from nexapod import errors
 from nexapod.api.answers import refusal
 from nexapod.coordinator.options import Limits
 
+if TYPE_CHECKING:
+    from nexapod.api.server import HttpServer
+
 logger = logging.getLogger(__name__)
 
 #: A line of a request's head, and the whole head.
-_LINE_BYTES = 8190
+LINE_BYTES = 8190
 _HEAD_BYTES = 64 * 1024
 #: How long a connection may take to end by itself after it was told that it is too slow.
-_GRACE_S = 5.0
-_TICK_S = 1.0
-_AT_ONCE = 16
+GRACE_S = 5.0
 
 
 class BodyBudget:
@@ -188,7 +188,7 @@ class Connection(RequestHandler):
             error = exc
         elif isinstance(exc, LineTooLong):
             error = errors.BadRequest(
-                f"the request's head is too large: at most {_LINE_BYTES:,} bytes a line and "
+                f"the request's head is too large: at most {LINE_BYTES:,} bytes a line and "
                 f"{_HEAD_BYTES:,} in all"
             )
         elif status >= 500:
@@ -217,7 +217,7 @@ class Connection(RequestHandler):
         ):
             if self._head_bytes:
                 self._refuse(errors.TooSlow("the request's head came too slowly; send it again"))
-                self._ends_s = now_s + _GRACE_S
+                self._ends_s = now_s + GRACE_S
             else:
                 self.drop()
 
@@ -250,83 +250,9 @@ class Connection(RequestHandler):
             self._body_at_bytes, self._body_at_s = arrived, now_s
         if is_slow and self._ends_s is None:
             body.set_exception(errors.TooSlow("the body came too slowly; send it again"))
-            self._ends_s = now_s + _GRACE_S
+            self._ends_s = now_s + GRACE_S
 
     def drop(self) -> None:
         """End it at once, whatever is still unsent."""
         if self.wire is not None:
             self.wire.abort()
-
-
-class HttpServer(web.Server):
-    """An aiohttp low-level server: no router, since `wire.routes` is the router.
-
-    Parameters
-    ----------
-    api
-        Answers a request.
-    limits
-        How long it waits for clients, and for how many.
-    """
-
-    def __init__(
-        self, api: Callable[[web.BaseRequest], Awaitable[Any]], limits: Limits | None = None
-    ) -> None:
-        self.limits = Limits() if limits is None else limits
-        super().__init__(
-            api,
-            handler_cancellation=True,
-            access_log=None,
-            auto_decompress=False,  # compressed bodies are refused, and never unpacked
-            keepalive_timeout=self.limits.keep_alive_s,
-            lingering_time=min(_GRACE_S, self.limits.idle_body_s),  # for the rest of a refused body
-            max_line_size=_LINE_BYTES,
-            max_field_size=_LINE_BYTES,
-        )
-        self.bodies = BodyBudget(self.limits.bodies_bytes)
-        #: The reaper's clock. It never jumps: after a pause of this process (a held interpreter, a
-        #: laptop asleep) what clients sent meanwhile is still to be read.
-        self.now_s = 0.0
-        self._strangers: dict[Connection, None] = {}  # oldest first
-
-    def __call__(self) -> RequestHandler:
-        """One connection."""
-        return Connection(self, self.limits, loop=self._loop, **self._kwargs)
-
-    def knows(self, connection: Connection, known: bool) -> None:
-        """Note whether a token was shown on this connection.
-
-        When there are too many without one the oldest ends: a newcomer who has a token shows it
-        before that many others have come.
-        """
-        if known:
-            self._strangers.pop(connection, None)
-            return
-        self._strangers[connection] = None
-        if len(self._strangers) > self.limits.connections:
-            oldest = next(iter(self._strangers))
-            self.forget(oldest)
-            oldest.drop()
-
-    def forget(self, connection: Connection) -> None:
-        """It is gone."""
-        self._strangers.pop(connection, None)
-
-    async def reap(self) -> None:
-        """Look at every connection, again and again."""
-        tick_s = min(_TICK_S, self.limits.shortest_s / 4)
-        loop = asyncio.get_running_loop()
-        last_s = loop.time()
-        while True:
-            await asyncio.sleep(tick_s)
-            passed_s = loop.time() - last_s
-            last_s += passed_s
-            self.now_s += min(passed_s, 2 * tick_s)
-            for at, connection in enumerate(self.connections):
-                if at % _AT_ONCE == 0:
-                    await asyncio.sleep(0)  # many may end in one tick: let requests in between
-                try:
-                    connection.look(self.now_s)  # type: ignore[attr-defined]
-                except Exception:
-                    logger.exception("a connection could not be looked at")
-                    connection.force_close()

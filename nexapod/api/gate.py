@@ -7,11 +7,13 @@ reading.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from nexapod import errors
+from nexapod.api.connections import Connection
 from nexapod.coordinator.keyring import Keyring
 from nexapod.core.credentials import ANYONE, Credential
 from nexapod.wire import routes
@@ -109,6 +111,8 @@ async def read_body(request: web.BaseRequest, limit_bytes: int) -> bytes:
     ------
     TooLarge
         Over `limit_bytes`.
+    Busy
+        Too many bytes are being read on other connections.
     BadRequest
         The connection's framing is broken.
     """
@@ -117,6 +121,7 @@ async def read_body(request: web.BaseRequest, limit_bytes: int) -> bytes:
         raise _too_large(limit_bytes)
     pieces: list[bytes] = []
     total = 0
+    take = cast(Connection, request.protocol).take
     content = request.content
     try:
         while not content.at_eof():
@@ -124,6 +129,7 @@ async def read_body(request: web.BaseRequest, limit_bytes: int) -> bytes:
             total += len(piece)
             if total > limit_bytes:
                 raise _too_large(limit_bytes)
+            take(len(piece))  # given back when the request is answered
             pieces.append(piece)
     except (HttpProcessingError, web.HTTPException, ValueError):
         raise errors.BadRequest("the body's framing is broken") from None

@@ -55,6 +55,9 @@ class Connection:
         # A job may have several futures: found again by id, by sweep, by key.
         self._futures: dict[str, tuple[JobFuture, ...]] = {}
         self._outbox: deque[tuple[NewJob, JobFuture]] = deque()
+        # Sent, or about to be, and not answered yet: that a coordinator does not know these says
+        # nothing about what becomes of them.
+        self._unanswered: set[str] = set()
         self._gate = threading.Condition()
         self._sending = False
         self._news: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
@@ -63,7 +66,7 @@ class Connection:
         self._teller.start()
         transport.listen(
             lambda changes: self._news.put(lambda: self._moved(changes)),
-            lambda: list(self._futures),
+            lambda: [job_id for job_id in list(self._futures) if job_id not in self._unanswered],
         )
 
     # ── asking ───────────────────────────────────────────────────────────────────────────────────
@@ -153,6 +156,7 @@ class Connection:
             while len(self._outbox) >= OUTBOX:
                 self._gate.wait(1.0)
                 self._check_open()
+            self._unanswered.add(future.job_id)
             self._futures[future.job_id] = (future,)
             self._outbox.append((job, future))
             if self._sending:
@@ -211,12 +215,14 @@ class Connection:
 
     def _refused(self, batch: list[tuple[NewJob, JobFuture]], error: BaseException) -> None:
         for _, future in batch:
+            self._unanswered.discard(future.job_id)
             self._futures.pop(future.job_id, None)
             future._raised = error
             self._news.put(lambda future=future: future._refuse(error))  # type: ignore[misc]
 
     async def _made(self, futures: Sequence[JobFuture], made: Sequence[Submitted]) -> None:
         reused = []
+        self._unanswered.difference_update([future.job_id for future in futures])
         for future, job in zip(futures, made, strict=True):
             if job.job_id != future.job_id:  # the key was used before: this is that job
                 self._futures.pop(future.job_id, None)

@@ -66,7 +66,8 @@ class FleetFiles:
             folder = Path(platformdirs.user_data_dir("nexapod", appauthor=False))
             self.database = folder / f"{name}.db"
         else:
-            self.database = Path(database).expanduser().absolute()
+            # Where links lead to: one file has one lock, one token and one folder of blobs.
+            self.database = Path(database).expanduser().resolve()
         check_place(self.database)
         try:
             self.database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -22,8 +22,8 @@ from typing import Any, TypeVar
 
 from nexapod import errors
 from nexapod.api.app import Api
-from nexapod.api.connections import HttpServer
 from nexapod.api.gate import Gate
+from nexapod.api.server import HttpServer
 from nexapod.coordinator.backups import Backups
 from nexapod.coordinator.descriptors import raise_limit
 from nexapod.coordinator.files import FleetFiles, RunFile
@@ -155,9 +155,9 @@ class Host:
                 keyring = Keyring(store, thread, self.token, self.files.node_token)
                 folder, reserve_bytes = self.files.database.parent, self.options.disk_reserve_bytes
                 room = DiskRoom(folder, reserve_bytes)
-                self.service = Service(
-                    store, BlobStore(self.files.blobs), thread, keyring, room
-                )  # fmt: skip
+                blobs = BlobStore(self.files.blobs)
+                await thread.call(blobs.tidy)
+                self.service = Service(store, blobs, thread, keyring, room)
                 await self.service.start()
                 self.notes += store.notes
                 self._backups = Backups(

@@ -21,7 +21,7 @@ from nexapod.node.blobs import Blobs
 from nexapod.node.chronicle import Chronicle, count, duration
 from nexapod.node.engines import frames
 from nexapod.node.engines.pool import Pool
-from nexapod.node.engines.process import Setting
+from nexapod.node.engines.setting import Setting
 from nexapod.node.engines.slots import Resources
 from nexapod.node.estimates import Estimates
 from nexapod.node.gpus import find_gpus

@@ -25,6 +25,11 @@ class BlobStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def tidy(self) -> None:
+        """Remove what an earlier coordinator was receiving when it was killed."""
+        for path in self.folder.glob("incoming-*"):
+            path.unlink(missing_ok=True)
+
     def path(self, sha256: str) -> Path:
         """Where the blob is or would be.
 

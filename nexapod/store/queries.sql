@@ -1,54 +1,5 @@
--- Every statement the store runs, by name. A batch runs each of the writing ones once: the
--- VALUES list is repeated per row, so that one step writes many rows and lets go of the
--- interpreter only once.
-
--- name: insert_jobs
-INSERT INTO jobs (seq, id, state, kind, name, sweep, params, demand, priority, retries, timeout_s,
-                  key, after, retry_of, submission, created_at, owner, deadline_at, epoch)
-VALUES (?,?,'pending',?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?);
-
--- name: insert_payloads
-INSERT INTO payloads (seq, data, blob) VALUES (?,?,?);
-
--- name: insert_attempts
-INSERT INTO attempts (seq, epoch, node, request_id, leased_at, lease_s) VALUES (?,?,?,?,?,?);
-
--- name: place_jobs  (seq, state, epoch, node, at, not_before)
-UPDATE jobs SET state = v.column2, epoch = coalesce(v.column3, epoch), node = v.column4,
-                started_at = v.column5, not_before = v.column6
-FROM (VALUES (?,?,?,?,?,?)) AS v
-WHERE jobs.seq = v.column1;
-
--- name: end_attempts  (seq, epoch, end, at, run_s, peak, error, output)
-UPDATE attempts SET end = v.column3, ended_at = v.column4, run_s = v.column5,
-                    peak_memory_bytes = v.column6, error = v.column7, output = v.column8
-FROM (VALUES (?,?,?,?,?,?,?,?)) AS v
-WHERE attempts.seq = v.column1 AND attempts.epoch = v.column2;
-
--- name: set_back_jobs  (seq, failures, lost_on)
-UPDATE jobs SET failures = v.column2, lost_on = v.column3
-FROM (VALUES (?,?,?)) AS v
-WHERE jobs.seq = v.column1;
-
--- name: close_jobs  (seq, state, epoch, node, at, run_s, error)
-UPDATE jobs SET state = v.column2, epoch = v.column3, node = v.column4, finished_at = v.column5,
-                run_s = v.column6, error = v.column7, not_before = NULL,
-                started_at = coalesce(v.column5 - v.column6, started_at)
-FROM (VALUES (?,?,?,?,?,?,?)) AS v
-WHERE jobs.seq = v.column1;
-
--- name: insert_results
-INSERT INTO results (seq, format, size, data, blob, digest, trusted) VALUES (?,?,?,?,?,?,?);
-
--- name: upsert_nodes
-INSERT INTO nodes (id, profile, capacity, boot_id, registered_at, address, credential)
-VALUES (?,?,?,?,?,?,?)
-ON CONFLICT (id) DO UPDATE SET profile = excluded.profile, capacity = excluded.capacity,
-  boot_id = excluded.boot_id, address = excluded.address, credential = excluded.credential,
-  drains = 0;
-
--- name: drain_nodes
-UPDATE nodes SET drains = 1 FROM (VALUES (?)) AS v WHERE nodes.id = v.column1;
+-- Every statement the store reads with, by name, and those that change one row for the fleet's
+-- owner. How batches are written is in batch.sql.
 
 -- name: fleet_id
 SELECT value FROM meta WHERE name = 'fleet_id';
@@ -68,10 +19,6 @@ WHERE j.state IN ('pending','assigned') ORDER BY j.seq;
 -- name: nodes
 SELECT id, profile, capacity, boot_id, registered_at, address, drains, credential FROM nodes
 ORDER BY registered_at;
-
--- name: add_tallies
-INSERT INTO tallies (name, count) VALUES (?,?)
-ON CONFLICT (name) DO UPDATE SET count = count + excluded.count;
 
 -- name: tallies
 SELECT name, count FROM tallies;
@@ -130,9 +77,6 @@ UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL;
 -- name: tokens
 SELECT id, hash, scopes, label, trusted, created_at, expires_at, revoked_at FROM tokens
 ORDER BY created_at, id;
-
--- name: insert_audit
-INSERT INTO audit (at, actor, address, action, subject, detail) VALUES (?,?,?,?,?,?);
 
 -- name: audit
 SELECT seq, at, actor, address, action, subject, detail FROM audit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -21,11 +21,14 @@ def _json_text(record: Demand) -> str:
 
 
 class Rows:
-    """A batch of events folded into rows. What a later event overwrites is not written twice."""
+    """A batch of events folded into rows. What a later event overwrites is not written twice.
+
+    `queued` holds rows of the view ``new_jobs``, `changes` gives those of ``changes``; both views
+    are in ``batch.sql``.
+    """
 
     def __init__(self, events: Sequence[e.Event]) -> None:
         self.queued: list[tuple[Any, ...]] = []
-        self.payloads: list[tuple[Any, ...]] = []
         self.leased: list[tuple[Any, ...]] = []
         self.placed: dict[int, tuple[Any, ...]] = {}
         self.setbacks: dict[int, tuple[Any, ...]] = {}
@@ -63,9 +66,10 @@ class Rows:
                 spec.owner,
                 spec.deadline_at,
                 spec.first_epoch,
+                order.payload,
+                order.blob,
             )
         )
-        self.payloads.append((spec.seq, order.payload, order.blob))
 
     def _lease(self, event: e.JobLeased) -> None:
         self.leased.append(
@@ -142,20 +146,20 @@ class Rows:
             (event.at, event.actor, event.address, event.action, event.subject, event.detail)
         )
 
-    def statements(self) -> Iterable[tuple[str, Sequence[tuple[Any, ...]]]]:
-        """The statements, in the order that is right for any batch: a final state comes last."""
-        yield "insert_jobs", self.queued
-        yield "insert_payloads", self.payloads
-        yield "insert_attempts", self.leased
-        yield "end_attempts", self.ended
-        yield "place_jobs", tuple(self.placed.values())
-        yield "set_back_jobs", tuple(self.setbacks.values())
-        yield "close_jobs", self.closed
-        yield "insert_results", self.results
-        yield "upsert_nodes", tuple(self.nodes.values())
-        yield "drain_nodes", [(node_id,) for node_id in self.drains]
-        yield "add_tallies", tuple(self.tallies.items())
-        yield "insert_audit", self.audits
+    def changes(self) -> list[tuple[Any, ...]]:
+        """Rows of the view ``changes``, in the order right for any batch: a final state is last."""
+        none = (None,)
+        rows: list[tuple[Any, ...]] = [("lease", *row, None, None) for row in self.leased]
+        rows += [("end", *row) for row in self.ended]
+        rows += [("place", *row, None, None) for row in self.placed.values()]
+        rows += [("set back", *row, *none * 5) for row in self.setbacks.values()]
+        rows += [("close", *row, None) for row in self.closed]
+        rows += [("result", *row, None) for row in self.results]
+        rows += [("node", *row, None) for row in self.nodes.values()]
+        rows += [("drain", node_id, *none * 7) for node_id in self.drains]
+        rows += [("tally", *row, *none * 6) for row in self.tallies.items()]
+        rows += [("audit", *row, None, None) for row in self.audits]
+        return rows
 
 
 _FOLD: dict[type[e.Event], Any] = {

@@ -1,16 +1,19 @@
 """The SQLite store: WAL, ``synchronous=FULL``, one connection, one transaction for many commands.
 
-A batch of events is first folded into rows (see `rows`), then written with a handful of statements.
+A batch of events is first folded into rows (see `rows`), then written with one statement, rarely a
+few (see ``batch.sql``).
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
+import itertools
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +41,12 @@ from nexapod.store.rows import Rows
 
 SCHEMA_VERSION = 2
 #: Rows per statement: few enough to stay far below SQLite's limit on variables.
-CHUNK = 256
+CHUNK = 1024
 #: Rows, a row counted again for each page's worth of large values, between two checkpoints.
 CHECKPOINT_ROWS = 4000
 PAGE_BYTES = 4096
+#: States whose jobs have an index of their own (``open_jobs``, ``ill_ended_jobs``).
+_INDEXED = (("pending", "assigned"), ("failed", "cancelled"))
 #: What SQLite refuses because of what was to be written, on a disk that is well.
 _CONTRADICTIONS = (
     sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError,
@@ -59,14 +64,23 @@ def _queries() -> dict[str, str]:
     }
 
 
-@functools.lru_cache(maxsize=512)
-def _for_rows(name: str, rows: int) -> str:
-    """The named statement with its VALUES list repeated `rows` times."""
-    sql = _queries()[name]
-    match = re.search(r"VALUES (\((?:[^()]*)\))", sql)
-    if match is None:
-        raise ValueError(f"the query {name} has no VALUES list")
-    return sql.replace(match.group(1), ",".join([match.group(1)] * rows), 1)
+@functools.cache
+def _insert(view: str, width: int, rows: int) -> str:
+    row = f"({','.join('?' * width)})"
+    return f"INSERT INTO {view} VALUES {','.join([row] * rows)}"
+
+
+def _parts(view: str, rows: list[tuple[Any, ...]]) -> Iterator[tuple[str, list[Any]]]:
+    """The statements that insert `rows` into a view: one, unless there are very many.
+
+    Their sizes are powers of two, so that few have to be prepared; what is left is padding.
+    """
+    for start in range(0, len(rows), CHUNK):
+        chunk = rows[start : start + CHUNK]
+        width, size = len(chunk[0]), 1 << (len(chunk) - 1).bit_length()
+        cells = list(itertools.chain.from_iterable(chunk))
+        cells += [None] * (width * (size - len(chunk)))
+        yield _insert(view, width, size), cells
 
 
 @functools.lru_cache(maxsize=4096)
@@ -104,10 +118,19 @@ class SqliteStore:
             if not path.exists() and path.parent.is_dir() and path.name != ":memory:":
                 path.touch(mode=0o600)  # results are nobody else's business
             db = sqlite3.connect(
-                path, isolation_level=None, check_same_thread=False, cached_statements=1024
+                path,
+                timeout=0.5,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=1024,
             )
             self._db = db
             self._open()
+            _never_free(db)
+            # What a killed coordinator left in the log counts too: many short lives would let it
+            # grow for ever.
+            log = path.with_name(f"{path.name}-wal")
+            self._logged_rows = log.stat().st_size // PAGE_BYTES if log.exists() else 0
         except BaseException as error:
             if db is not None:
                 db.close()
@@ -156,7 +179,12 @@ class SqliteStore:
             "temp_store = MEMORY",
         ):
             self._db.execute(f"PRAGMA {pragma}")
-        if not tables:
+        self._bring_up_to_date(version if tables else None)
+        self._db.executescript((Path(__file__).parent / "batch.sql").read_text())
+
+    def _bring_up_to_date(self, version: int | None) -> None:
+        """Make the tables, or bring those of an older version forward."""
+        if version is None:
             schema = (Path(__file__).parent / "schema.sql").read_text()
             self._db.executescript(
                 f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {SCHEMA_VERSION}; "
@@ -200,16 +228,19 @@ class SqliteStore:
         rows = Rows(events)
         self._check_open()
         before = self._db.total_changes
+        parts = [*_parts("new_jobs", rows.queued), *_parts("changes", rows.changes())]
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            for name, values in rows.statements():
-                self._write(name, values)
-            self._db.execute("COMMIT")
+            if len(parts) > 1:
+                self._db.execute("BEGIN IMMEDIATE")
+            for sql, cells in parts:
+                self._db.execute(sql, cells)
+            if len(parts) > 1:
+                self._db.execute("COMMIT")
         except Exception as error:
             with contextlib.suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
             raise self._not_stored(error) from error
-        large_bytes = sum(len(row[1] or b"") for row in rows.payloads)
+        large_bytes = sum(len(row[18] or b"") for row in rows.queued)
         large_bytes += sum(len(row[3] or b"") for row in rows.results)
         self._logged_rows += self._db.total_changes - before + large_bytes // PAGE_BYTES
         if self._logged_rows >= CHECKPOINT_ROWS:
@@ -249,15 +280,6 @@ class SqliteStore:
         return errors.Unavailable(
             "the coordinator found a contradiction and stored nothing; try again"
         )
-
-    def _write(self, name: str, values: Sequence[tuple[Any, ...]]) -> None:
-        at, total = 0, len(values)
-        while at < total:
-            # Powers of two, so that few distinct statements have to be prepared.
-            size = min(CHUNK, 1 << ((total - at).bit_length() - 1))
-            chunk = values[at : at + size]
-            self._db.execute(_for_rows(name, size), [cell for row in chunk for cell in row])
-            at += size
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────
 
@@ -397,6 +419,10 @@ class SqliteStore:
         if which.status:
             conditions.append(f"state IN ({','.join('?' * len(which.status))})")
             cells += which.status
+            # Said in the words of an index, so that rare jobs are found among a million others.
+            conditions += [
+                f"state IN {words}" for words in _INDEXED if set(which.status) <= {*words}
+            ]
         if which.sweep is not None:
             conditions.append("sweep = ?")
             cells.append(which.sweep)
@@ -544,6 +570,15 @@ class SqliteStore:
 
 def _is_full(error: Exception) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+
+
+def _never_free(db: sqlite3.Connection) -> None:
+    """Let only `close` close it.
+
+    A forked child has a copy, and SQLite there believes that it holds the parent's lock: freed at
+    the child's end, it would remove the log that the parent goes on writing.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(db))
 
 
 def _value(form: Any, size: int, data: bytes | None, blob: str | None, trusted: int) -> Value:

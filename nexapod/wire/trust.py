@@ -75,11 +75,11 @@ async def distrust(error: BaseException, url: str, *, first: bool) -> errors.Unt
 
 async def _speaks_tls(url: str) -> bool:
     """Whether there is TLS at this address; nothing is sent but the offer of it."""
-    parts = urlsplit(url)
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
+        parts = urlsplit(url)
         async with asyncio.timeout(5.0):
             _, writer = await asyncio.open_connection(
                 parts.hostname, parts.port or 80, ssl=context

@@ -152,10 +152,16 @@ class Crowd:
             self.ledger.handed[job["job_id"], job["epoch"]].add((name, poll))
 
     def _repeated(self, jobs: list[Any], again: list[Any]) -> list[Any]:
-        """What both answers to one poll handed out: the same, but for what was cancelled."""
+        """What both answers to one poll handed out: the same, but for what was cancelled.
+
+        A field that has its default may be there or not.
+        """
+        told = {(job["job_id"], job["epoch"]): job for job in again}
         for job in jobs:
-            assert job in again or job["job_id"] in self._cancels, (job, again)
-        return [job for job in jobs if job not in again] + again
+            same = told.setdefault((job["job_id"], job["epoch"]), job)
+            assert job.get("payload") == same.get("payload") and job.get("data") == same.get("data")
+            assert job in again or same in again or job["job_id"] in self._cancels, (job, again)
+        return list(told.values())
 
     def _report_one(self, client: Client, rng: random.Random, name: str, job: Any) -> None:
         job_id = job["job_id"]

@@ -77,7 +77,7 @@ class Spoiler:
         WatchedVfs(lambda step: self.step(step.kind, "database")).install()
         sync, replace, send = os.fsync, os.replace, socket.socket.send
 
-        def fsync(handle: int) -> None:
+        def fsync(handle: Any) -> None:
             self._raise("sync")
             sync(handle)
 
@@ -90,9 +90,9 @@ class Spoiler:
                 self.step("send")
             return send(self_, *given)
 
-        os.fsync, os.replace = fsync, rename
+        os.fsync, os.replace = fsync, rename  # type: ignore[assignment]
         socket.socket.send = sending  # type: ignore[method-assign,assignment]
-        sys.modules["uvloop"] = None  # type: ignore[assignment] # its sends are not Python's
+        sys.modules["uvloop"] = None  # its sends are not Python's
 
     def _raise(self, kind: str) -> None:
         if self.step(kind, "file"):

@@ -82,7 +82,7 @@ MUTANTS = (
     ),
     Mutant(
         "result upsert instead of insert",
-        "store/queries.sql",
+        "store/batch.sql",
         "INSERT INTO results",
         "INSERT OR REPLACE INTO results",
         ("tests/contract/test_store.py::test_a_second_result_of_a_job_cannot_be_stored[sqlite]",),

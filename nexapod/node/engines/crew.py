@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 
 from nexapod.node.attempt import Attempt
-from nexapod.node.engines.process import RunnerProcess, Setting
+from nexapod.node.engines.process import RunnerProcess
+from nexapod.node.engines.setting import Setting
 
 _LONGEST_S = 30.0
 

@@ -14,7 +14,8 @@ from nexapod.node.engines import frames
 from nexapod.node.engines.crew import Crew
 from nexapod.node.engines.listener import Listener
 from nexapod.node.engines.placement import AHEAD_S, idle_slot, short_slot, wanted
-from nexapod.node.engines.process import RunnerProcess, Setting
+from nexapod.node.engines.process import RunnerProcess
+from nexapod.node.engines.setting import Setting
 from nexapod.node.engines.slots import Resources, Slot
 from nexapod.node.engines.verdict import verdict
 from nexapod.node.engines.watch import Watch

@@ -10,13 +10,11 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import msgspec
 import psutil
@@ -26,39 +24,17 @@ from nexapod.node.attempt import Attempt
 from nexapod.node.engines import frames, sandbox
 from nexapod.node.engines.card import Card
 from nexapod.node.engines.groups import (
-    MARK,
     descendants,
     end_leftovers,
     kill_leftovers,
     signal_group,
 )
-from nexapod.node.engines.limits import Limits
+from nexapod.node.engines.setting import Setting
 
-_MAIN = Path(__file__).parents[1] / "runners" / "__main__.py"
 _OUTPUT_BYTES = 16 << 10
 _KILL_AFTER_S = 2.0
 _READ_BYTES = 1 << 18
 _FRAME_BYTES = 64 << 20  # results that are larger come as files
-
-
-class Setting(msgspec.Struct, frozen=True):
-    """What all runner processes of a node share."""
-
-    directory: Path
-    blobs: Path
-    runner: Path | None = None
-    weights: Path | None = None
-    limits: Limits = Limits()
-    sandbox: sandbox.Sandbox | None = None
-
-    @property
-    def results(self) -> Path:
-        """Where large results wait for being sent."""
-        return self.directory / "results"
-
-    def result(self, job_id: str, epoch: int) -> Path:
-        """The file of one of them."""
-        return self.results / f"{job_id}.{epoch}"
 
 
 class RunnerProcess:
@@ -115,26 +91,9 @@ class RunnerProcess:
         self._watch_exit()
 
     def _start(self, descriptor: int) -> subprocess.Popen[bytes]:
-        setting, shut_in = self._setting, self._setting.sandbox
-        setting.results.mkdir(mode=0o700, exist_ok=True)
-        parent, results, folders = str(os.getpid()), str(setting.results), ""
-        if shut_in is not None:
-            parent, results, folders = sandbox.FIRST_PID, sandbox.RESULTS, sandbox.FOLDERS
-        command = [
-            sys.executable, "-u", str(_MAIN), str(descriptor), parent, str(self._card_path),
-            str(setting.blobs), results, folders,
-        ]  # fmt: skip
-        if setting.runner is not None:
-            command.append(str(setting.runner.resolve()))
-        environment = {k: v for k, v in os.environ.items() if k != "NEXAPOD_TOKEN"}
-        environment[MARK] = str(self._card_path)
-        if setting.weights is not None:
-            environment["NEXAPOD_WEIGHTS"] = str(setting.weights.resolve())
-        if self.devices is not None:
-            environment["CUDA_VISIBLE_DEVICES"] = ",".join(self.devices)
-        if shut_in is not None:
-            command = shut_in.wrap(command, self._own, (setting.blobs,), (self._card_path,))
-            environment = shut_in.environment(environment)
+        command, environment = self._setting.command(
+            self._own, self._card_path, descriptor, self.devices
+        )
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
         output = os.open(self._output, flags, 0o600)
         try:

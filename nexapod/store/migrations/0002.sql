@@ -7,6 +7,7 @@ ALTER TABLE results ADD COLUMN trusted INTEGER NOT NULL DEFAULT 0;
 UPDATE results SET trusted = 1;
 ALTER TABLE nodes ADD COLUMN credential TEXT NOT NULL DEFAULT '';
 
+CREATE INDEX ill_ended_jobs ON jobs (seq) WHERE state IN ('failed','cancelled');
 CREATE INDEX retried_jobs ON jobs (retry_of) WHERE retry_of IS NOT NULL;
 CREATE INDEX payload_blobs ON payloads (blob) WHERE blob IS NOT NULL;
 CREATE INDEX result_blobs ON results (blob) WHERE blob IS NOT NULL;

@@ -15,7 +15,8 @@ from aiohttp import web
 
 from nexapod import errors
 from nexapod.api.answers import Ready, raw, refusal
-from nexapod.api.connections import BodyBudget, HttpServer
+from nexapod.api.connections import BodyBudget
+from nexapod.api.server import HttpServer
 from nexapod.coordinator.options import Limits
 
 #: Patience that tests can wait for. What must not end here has patience without end.

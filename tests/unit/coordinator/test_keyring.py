@@ -12,7 +12,6 @@ from typing import TypeVar
 import pytest
 
 from nexapod import errors
-from nexapod.coordinator import keyring as keyrings
 from nexapod.coordinator.files import PrivateFile
 from nexapod.coordinator.keyring import Keyring, digest_of
 from nexapod.core.credentials import ANYONE, OWNER, SCOPES
@@ -118,7 +117,7 @@ def test_an_ended_token_says_how_it_ended(keys: Keys, monkeypatch: pytest.Monkey
             ring.identify(bearer(secret))
         assert await ring.revoke(made.id) == await ring.revoke(made.id), "repeating does no harm"
         later = time.time() + 61.0
-        monkeypatch.setattr(keyrings.time, "time", lambda: later)
+        monkeypatch.setattr(time, "time", lambda: later)
         with pytest.raises(errors.Unauthorized, match="expired"):
             ring.identify(bearer(other))
         assert not ring.is_live(brief.id)

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import pytest
 
 from nexapod import errors
-from nexapod.coordinator import room as rooms
 from nexapod.coordinator.room import JOB_BYTES, RESERVE_BYTES, DiskRoom
 
 
@@ -23,7 +22,7 @@ def disk(monkeypatch: pytest.MonkeyPatch, total: int, free: int) -> None:
     def usage(folder: Any) -> Disk:
         return Disk(total, total - free, free)
 
-    monkeypatch.setattr(rooms.shutil, "disk_usage", usage)
+    monkeypatch.setattr(shutil, "disk_usage", usage)
 
 
 def test_submissions_are_refused_below_the_reserve(

@@ -368,7 +368,7 @@ def test_a_released_dependant_wakes_a_waiting_poll(tmp_path: Path) -> None:
         grant = await service.acquire(acquisition("b"), 0)
         assert grant.jobs == []
         inputs = await service.inputs((await poll).jobs)
-        assert inputs["j"].data == b"7"
+        assert inputs["k"]["j"].data == b"7"
 
     serve(tmp_path, story)
 

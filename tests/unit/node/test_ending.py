@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 from nexapod.core.states import AttemptEnd
+from nexapod.node import heartbeat
 from tests.unit.node import jobs
 from tests.unit.node.doubles import CoordinatorDouble, Node, Site
 from tests.unit.node.test_isolation import is_gone
@@ -134,5 +135,25 @@ def test_a_second_signal_ends_what_runs_and_gives_it_back(tmp_path):
             node.agent.stop()
             assert await node.ended() == 0  # the job would have slept for a minute
             assert fleet.reports[job].end is AttemptEnd.RELEASED
+
+    asyncio.run(main())
+
+
+def test_a_node_that_slept_past_its_leases_ends_what_it_ran(tmp_path, monkeypatch):
+    """The machine slept: the loop's clock stood still, the coordinator's did not."""
+    monkeypatch.setattr(heartbeat, "_LOOK_S", 0.05)
+
+    async def main():
+        fleet = CoordinatorDouble()
+        async with Site(fleet) as site, Node(site.url, tmp_path / "n") as node:
+            fleet.submit(jobs.starts_family_and_waits, str(tmp_path / "pids"))
+            await fleet.wake()
+            family = await written(tmp_path / "pids")
+            awake_s = heartbeat.clock_s
+            monkeypatch.setattr(heartbeat, "clock_s", lambda: awake_s() + 3600)
+            await fleet.until(lambda: all(is_gone(pid) for pid in family))
+            await fleet.until(lambda: not node.agent.pool.busy())
+            assert fleet.reports == {}  # whoever has the job now reports it
+            assert await fleet.result(fleet.submit(jobs.add, 1, 1)) == 2
 
     asyncio.run(main())

@@ -73,7 +73,7 @@ def test_a_node_that_is_not_trusted_fails_what_only_a_pickle_could_carry(tmp_pat
 
 def test_a_node_that_is_trusted_again_sends_pickles_again(tmp_path: Path):
     async def main():
-        fleet = CoordinatorDouble()
+        fleet = CoordinatorDouble(lease_s=1.5)
         fleet.trusted = False
         async with Site(fleet) as site, Node(site.url, tmp_path):
             assert await fleet.result(fleet.submit(jobs.sleep, 0, 2)) == 2
