@@ -21,7 +21,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.torture import fork_server
-from tests.torture.vfs import WatchedVfs
+from tests.torture.vfs import WatchedVfs, library
 
 #: Everything that a kill may come before.
 KINDS = ("write", "sync", "truncate", "delete", "rename", "send")
@@ -44,6 +44,7 @@ class FaultyForks(fork_server.ForkServer):
 
     def __init__(self) -> None:
         self.fault = Fault()
+        library()  # where it is missing, the test is skipped here and not in the fork
         super().__init__(__file__)
 
     def fork(self, log: Path, *arguments: str, at_s: float = 0.0) -> int:

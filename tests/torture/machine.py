@@ -6,6 +6,7 @@ Run as a program: SEED EXAMPLES STEPS.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import shutil
@@ -38,6 +39,8 @@ from tests.unit.core.builders import Desk, completed, failed, order
 NODES = ("a", "b", "c")
 #: One draw a step: what it stands for is each rule's own affair, and a walk is quick.
 PICK = st.integers(0, 4095)
+#: Histories in one run of Hypothesis, which remembers them all.
+TOGETHER = 500
 #: Where the databases lie; a memory's fsync costs nothing, and what it keeps is not the question.
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
@@ -94,12 +97,22 @@ class StoredDesk(Desk):
             assert db.execute("SELECT count(*) FROM jobs").fetchone() == (len(self.told.payloads),)
 
 
+@functools.cache
+def _empty() -> bytes:
+    """A new database: copied, because making the tables takes as long as some twenty steps."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = Path(folder) / "fleet.db"
+        SqliteStore(database).close()
+        return database.read_bytes()
+
+
 class Machine(RuleBasedStateMachine):
     """Submitters, nodes and clocks; the desk and its ledger object to what must not be."""
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="nexapod-machine-", dir=MEMORY))
+        (self.folder / "fleet.db").write_bytes(_empty())
         self.desk = StoredDesk(self.folder / "fleet.db")
         self.made: list[c.Order] = []
         self.leases: list[tuple[str, str, int]] = []
@@ -245,15 +258,17 @@ class Machine(RuleBasedStateMachine):
 
 def run(number: int, examples: int, steps: int) -> None:
     """So many histories of so many steps; raises what went wrong in the smallest of them."""
-    chosen = settings(
-        max_examples=examples,
-        stateful_step_count=steps,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-    )
-    seed(number)(get_state_machine_test(Machine, settings=chosen))()
+    for begun in range(0, examples, TOGETHER):
+        chosen = settings(
+            max_examples=min(TOGETHER, examples - begun),
+            stateful_step_count=steps,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate, Phase.shrink],
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+        )
+        seed(number + begun)(get_state_machine_test(Machine, settings=chosen))()
 
 
 if __name__ == "__main__":

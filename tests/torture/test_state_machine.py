@@ -25,7 +25,11 @@ def test_no_history_breaks_a_promise(size: Size, seed: int, reached: Callable[[s
     else:
         programs = [
             subprocess.Popen(
-                [sys.executable, machine.__file__, *map(str, (seed + lane, histories // 2, steps))],
+                [
+                    sys.executable,
+                    machine.__file__,
+                    *map(str, (seed + lane, histories // LANES, steps)),
+                ],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,

@@ -73,20 +73,21 @@ class _Vfs(C.Structure):
     )  # fmt: skip
 
 
-def _library() -> C.CDLL:
-    """The very library that the `sqlite3` module uses."""
-    with open("/proc/self/maps") as maps:
+def library() -> C.CDLL:
+    """The very library that the `sqlite3` module uses; where there is none, the test is skipped."""
+    paths: set[str] = set()
+    with contextlib.suppress(FileNotFoundError), open("/proc/self/maps") as maps:
         paths = {line.split()[-1] for line in maps if "libsqlite3" in line}
     if len(paths) != 1:
         import pytest  # here only: what runs under this VFS need not load it
 
-        pytest.skip("cannot run here: this Python has SQLite built in, or several of them")
-    library = C.CDLL(paths.pop())
-    library.sqlite3_libversion.restype = C.c_char_p
-    assert library.sqlite3_libversion().decode() == sqlite3.sqlite_version
-    library.sqlite3_vfs_find.restype = C.POINTER(_Vfs)
-    library.sqlite3_vfs_register.argtypes = (C.POINTER(_Vfs), _I)
-    return library
+        pytest.skip("cannot run here: the SQLite that this Python uses is not found")
+    found = C.CDLL(paths.pop())
+    found.sqlite3_libversion.restype = C.c_char_p
+    assert found.sqlite3_libversion().decode() == sqlite3.sqlite_version
+    found.sqlite3_vfs_find.restype = C.POINTER(_Vfs)
+    found.sqlite3_vfs_register.argtypes = (C.POINTER(_Vfs), _I)
+    return found
 
 
 class WatchedVfs:
@@ -94,7 +95,7 @@ class WatchedVfs:
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
-        self._library = _library()
+        self._library = library()
         self._real: Any = self._library.sqlite3_vfs_find(None)
         self._files: dict[int, tuple[str, bool, Any]] = {}
         self._tables: dict[int, tuple[_Methods, tuple[Any, ...]]] = {}
