@@ -41,6 +41,13 @@ def _handlers(*modules: ModuleType) -> dict[str, Handler]:
     return found
 
 
+def _name_of(http: web.BaseRequest) -> str:
+    """Which endpoint a refused request was for."""
+    methods, _ = find(http.path) or _NOWHERE
+    route = methods.get(http.method)
+    return "none" if route is None else route.name
+
+
 _HANDLERS = _handlers(nodes, clients, streams, tokens, operations)
 
 
@@ -52,24 +59,11 @@ class Api:
         self.gate = gate
 
     async def __call__(self, http: web.BaseRequest) -> Answer:
-        """Answer `http`, and count it."""
+        """Answer `http`, and count it. Errors become answers here, and only here."""
         began_s = time.perf_counter()
         connection = cast(Connection, http.protocol)
-        try:
-            reply = await self._answer(http, connection)
-        finally:
-            connection.give()
-        methods, _ = find(http.path) or _NOWHERE
-        route = methods.get(http.method)
-        endpoint = "none" if route is None else route.name
-        self.service.meter.request(endpoint, reply.status, time.perf_counter() - began_s)
-        if reply.status == 401:
-            self.service.chronicle.refused(endpoint, http.remote or "")
-        return reply
-
-    async def _answer(self, http: web.BaseRequest, connection: Connection) -> Answer:
-        """Errors become answers here, and only here."""
         content_type = codec.JSON
+        route: Route | None = None
         try:
             route, names, credential = self.gate.admit(http)
             if route.scopes:
@@ -84,9 +78,9 @@ class Api:
             request = Request(http, self.service, route, names, credential)
             if http.query_string:
                 request.check_query()
-            return await _HANDLERS[route.name](request, body)
+            reply = await _HANDLERS[route.name](request, body)
         except errors.NexapodError as error:
-            return refusal(error, content_type)
+            reply = refusal(error, content_type)
         except ConnectionError:
             # Who asked hung up in the middle of a stream: nobody is left to be answered.
             raise asyncio.CancelledError from None
@@ -94,10 +88,17 @@ class Api:
             raise
         except Exception:
             logger.exception("a handler failed on %s %s", http.method, http.path)
-            return refusal(
+            reply = refusal(
                 errors.Unavailable("the coordinator failed on this request; nothing was stored"),
                 content_type,
             )
+        finally:
+            connection.give()
+        endpoint = _name_of(http) if route is None else route.name
+        self.service.meter.request(endpoint, reply.status, time.perf_counter() - began_s)
+        if reply.status == 401:
+            self.service.chronicle.refused(endpoint, http.remote or "")
+        return reply
 
     @staticmethod
     async def _parse(body: bytes, kind: Any, content_type: str) -> Any:

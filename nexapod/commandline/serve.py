@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import threading
@@ -75,8 +76,18 @@ def serve(log_format: LogFormat, **given: Any) -> None:
     else:
         click.echo(f"token: in {host.files.beside('.token')}")
     sys.stdout.flush()
+    _collect_rarely()
     while not stop.wait(1.0):
         if not host.is_running:
             raise errors.Unavailable("the coordinator ended unexpectedly; see the log above")
     click.echo("stopping")
     host.stop()
+
+
+def _collect_rarely() -> None:
+    """Let the garbage collector look less often: hardly anything here is ever part of a cycle.
+
+    At its usual pace it took a third of the time of a coordinator with tens of thousands of jobs.
+    """
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)

@@ -175,11 +175,20 @@ class PrivateFile:
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Replace the file at once; nobody but its owner ever can read it."""
+    """Replace the file at once; nobody but its owner ever can read it.
+
+    Raises
+    ------
+    Invalid
+        When it cannot be written.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        os.write(handle, text.encode())
-    finally:
-        os.close(handle)
-    temporary.replace(path)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.write(handle, text.encode())
+        finally:
+            os.close(handle)
+        temporary.replace(path)
+    except OSError as error:
+        raise errors.Invalid(f"the file {path} cannot be written: {error.strerror}") from error

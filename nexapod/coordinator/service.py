@@ -47,8 +47,9 @@ SEED_LEASE_S = 3600.0
 #: Payloads of waiting jobs kept in memory, so that most leases need no read.
 CACHE_BYTES = 64 * 1024 * 1024
 
-#: A batch is written at this size even while more commands keep coming.
-BATCH_EVENTS = 2_000
+#: A batch is written at this size even while more commands keep coming: what comes while it is
+#: written is the next one.
+BATCH_EVENTS = 32
 
 # Sets, asked with the exact type: this is asked for every event of every request.
 _WAKING = frozenset(

@@ -104,7 +104,7 @@ class Board:
     def _queued(self, event: e.JobQueued) -> None:
         spec = event.spec
         self._allow(None, JobState.PENDING)
-        job = Job(spec, event.order.submission, event.order.after)
+        job = Job(spec, event.order.submission, event.order.after, spec.first_epoch)
         self.jobs[spec.id] = job
         if spec.key is not None:
             self.keys[spec.key] = job

@@ -21,7 +21,7 @@ class Instant(msgspec.Struct, frozen=True, gc=False):
     at: float
 
 
-class Order(msgspec.Struct, frozen=True):
+class Order(msgspec.Struct, frozen=True, gc=False):
     """One job to be submitted. `submission` is a digest of everything in it, for repeats.
 
     `payload` or `blob` is what the node gets, `params` JSON for people; the board reads neither.
@@ -46,7 +46,7 @@ class Order(msgspec.Struct, frozen=True):
     deadline_s: float | None = None
 
 
-class Command(msgspec.Struct, frozen=True):
+class Command(msgspec.Struct, frozen=True, gc=False):
     """Base of the commands."""
 
 

@@ -12,7 +12,7 @@ from nexapod.core.records import Failure, JobSpec, NodeRecord, Value
 from nexapod.core.states import AttemptEnd, JobState
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """Base of the events."""
 
 

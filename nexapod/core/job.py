@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from typing import NamedTuple, Self
 
+import msgspec
+
 from nexapod.core.records import JobSpec, OpenJob
 from nexapod.core.states import AttemptEnd, JobState
 
 
-class Lease:
+class Lease(msgspec.Struct, eq=False, gc=False):
     """A job in a node's hands. A job without one is pending: there is no third way to write it."""
 
-    __slots__ = ("deadline_s", "elapsed_s", "epoch", "lease_s", "node_id", "request_id")
-
-    def __init__(
-        self, node_id: str, epoch: int, deadline_s: float, lease_s: float, request_id: str | None
-    ) -> None:
-        self.node_id = node_id
-        self.epoch = epoch
-        self.deadline_s = deadline_s
-        self.lease_s = lease_s
-        self.request_id = request_id
-        self.elapsed_s: float = 0.0
+    node_id: str
+    epoch: int
+    deadline_s: float
+    lease_s: float
+    request_id: str | None
+    elapsed_s: float = 0.0
 
 
 class Ended(NamedTuple):
@@ -32,39 +29,34 @@ class Ended(NamedTuple):
     end: AttemptEnd
 
 
-class Job:
-    """An open job."""
+class Job(msgspec.Struct, eq=False, gc=False):
+    """An open job. The garbage collector does not know it: it refers to nothing that refers to it.
 
-    __slots__ = (
-        "after",
-        "ended",
-        "epoch",
-        "failures",
-        "lease",
-        "lost_on",
-        "queued",
-        "spec",
-        "submission",
-        "waits_on",
-    )
+    `ended` is its last attempt that is over.
+    """
 
-    def __init__(self, spec: JobSpec, submission: bytes, after: tuple[str, ...]) -> None:
-        self.spec = spec
-        self.submission = submission
-        self.after = after
-        self.waits_on: set[str] | None = None
-        self.epoch = spec.first_epoch
-        self.failures = 0
-        self.lost_on: tuple[str, ...] = ()
-        self.ended: Ended | None = None  # its last attempt that is over
-        self.lease: Lease | None = None
-        self.queued = False
+    spec: JobSpec
+    submission: bytes
+    after: tuple[str, ...]
+    epoch: int = 0
+    failures: int = 0
+    lost_on: tuple[str, ...] = ()
+    ended: Ended | None = None
+    lease: Lease | None = None
+    queued: bool = False
+    waits_on: set[str] | None = None
 
     @classmethod
     def restored(cls, stored: OpenJob) -> Self:
         """The job as the store remembers it, in nobody's hands yet."""
-        job = cls(stored.spec, stored.submission, stored.after)
-        job.epoch, job.failures, job.lost_on = stored.epoch, stored.failures, stored.lost_on
+        job = cls(
+            stored.spec,
+            stored.submission,
+            stored.after,
+            stored.epoch,
+            stored.failures,
+            stored.lost_on,
+        )
         if stored.former is not None and stored.end is not None:
             job.ended = Ended(stored.former, stored.epoch, stored.end)
         return job

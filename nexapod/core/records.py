@@ -1,8 +1,7 @@
 """Frozen records: what crosses the border between the core and the rest.
 
-Every record is a `msgspec.Struct`, frozen, without garbage-collector tracking where it holds
-no containers that could form a cycle: a million pending jobs stay small and cost the collector
-nothing.
+Every record is a `msgspec.Struct`, frozen, and unknown to the garbage collector: none can be part
+of a cycle, so a million pending jobs stay small and cost the collector nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ ErrorType = Literal[
 ]  # fmt: skip
 
 
-class Demand(msgspec.Struct, frozen=True, order=False):
+class Demand(msgspec.Struct, frozen=True, order=False, gc=False):
     """What a job needs from a node. Jobs with equal demands queue together.
 
     Attributes
@@ -83,7 +82,7 @@ class JobSpec(msgspec.Struct, frozen=True, gc=False):
     first_epoch: int = 0
 
 
-class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Why an attempt or a job did not complete, as the node or the coordinator tells it.
 
     Attributes
@@ -111,7 +110,7 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     retryable: bool = True
 
 
-class Value(msgspec.Struct, frozen=True, omit_defaults=True):
+class Value(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A result or an input as bytes the coordinator never opens.
 
     Either `data` holds the bytes, or `blob` names the blob (its sha256, hex) that does.
@@ -126,7 +125,7 @@ class Value(msgspec.Struct, frozen=True, omit_defaults=True):
     trusted: bool = False
 
 
-class Capacity(msgspec.Struct, frozen=True):
+class Capacity(msgspec.Struct, frozen=True, gc=False):
     """What a node can give. `slots` None: the node never said, so its leases are not capped.
 
     `prefetch` is how many leases beyond `slots` it may hold queued.
@@ -143,7 +142,7 @@ class Capacity(msgspec.Struct, frozen=True):
     kinds: tuple[JobKind, ...] = ("data",)
 
 
-class NodeRecord(msgspec.Struct, frozen=True):
+class NodeRecord(msgspec.Struct, frozen=True, gc=False):
     """A registered node. `profile` is the JSON it sent, byte for byte.
 
     `credential` is the id of the one it is bound to, empty while it is bound to none.
@@ -184,7 +183,7 @@ class LeasedJob(msgspec.Struct, frozen=True, gc=False):
     after: tuple[str, ...] = ()
 
 
-class OpenJob(msgspec.Struct, frozen=True):
+class OpenJob(msgspec.Struct, frozen=True, gc=False):
     """An unfinished job as the store remembers it across a restart.
 
     `request_id`, `lease_s` and `leased_at` are those of its live lease; `former` is the node that
@@ -235,7 +234,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     first_epoch: int = 0
 
 
-class NodeView(msgspec.Struct, frozen=True):
+class NodeView(msgspec.Struct, frozen=True, gc=False):
     """A node as people see it now."""
 
     record: NodeRecord
@@ -248,7 +247,7 @@ class NodeView(msgspec.Struct, frozen=True):
     unmatched: tuple[str, ...]
 
 
-class AttemptReport(msgspec.Struct, frozen=True, omit_defaults=True):
+class AttemptReport(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """How a node says one attempt ended.
 
     Attributes

@@ -12,7 +12,7 @@ from nexapod.core.states import AttemptEnd
 from nexapod.errors import NexapodError, NotFound
 from nexapod.node.chronicle import Chronicle
 from nexapod.node.link import Link
-from nexapod.node.registration import Registration
+from nexapod.node.registration import REFUSALS, Registration
 from nexapod.node.shelf import Shelf
 from nexapod.node.spool import Spool, Spooled, encode_report
 from nexapod.wire import messages as m
@@ -120,7 +120,12 @@ class Reporter:
         self, job_id: str, epoch: int, report: bytes, path: Path, sha256: str, size: int
     ) -> None:
         try:
-            await self._link.put_blob(sha256, path, size)
+            while True:
+                try:
+                    await self._link.put_blob(sha256, path, size)
+                    break
+                except REFUSALS as error:  # as for reports: the token may be let in again
+                    await self._registration.refused(error)
         except NexapodError as error:
             failure = Failure(
                 message=f"the coordinator did not take the large result: {error}", retryable=False

@@ -60,7 +60,7 @@ class Registered(Struct, frozen=True):
     trusted: bool = True
 
 
-class Assignment(Struct, frozen=True):
+class Assignment(Struct, frozen=True, gc=False):
     """``GET /job`` with a job: the seed's four keys, then the lease."""
 
     job_id: str
@@ -86,7 +86,7 @@ class LeaseRequest(Struct, frozen=True):
     request_id: Id | None = None
 
 
-class Leased(Struct, frozen=True, omit_defaults=True):
+class Leased(Struct, frozen=True, omit_defaults=True, gc=False):
     """One leased job. `payload` is the sealed call, or the data as JSON bytes; or `blob` names it.
 
     `inputs` maps the id of each job this one depends on to that job's result.
@@ -112,7 +112,7 @@ class LeaseReply(Struct, frozen=True):
     jobs: list[Leased] = []
 
 
-class Holding(Struct, frozen=True, array_like=True):
+class Holding(Struct, frozen=True, array_like=True, gc=False):
     """One lease in a heartbeat. `elapsed_s` is negative while the job only queues on the node."""
 
     job_id: Id
@@ -133,7 +133,7 @@ class Heartbeat(Struct, frozen=True):
     wait_s: WaitSeconds = 0.0
 
 
-class LeaseStatus(Struct, frozen=True, array_like=True):
+class LeaseStatus(Struct, frozen=True, array_like=True, gc=False):
     """The coordinator's word on one lease."""
 
     job_id: str
@@ -148,7 +148,7 @@ class HeartbeatReply(Struct, frozen=True):
     leases: list[LeaseStatus] = []
 
 
-class SeedResult(Struct, frozen=True):
+class SeedResult(Struct, frozen=True, gc=False):
     """``POST /result``. The seed sends `job_id`, `result`, `node_id`.
 
     ``{"status": "failed", "error": {…}}`` instead of `result` reports a failure.
@@ -162,7 +162,7 @@ class SeedResult(Struct, frozen=True):
     error: Failure | None = None
 
 
-class ResultReceived(Struct, frozen=True):
+class ResultReceived(Struct, frozen=True, gc=False):
     """The answer to `SeedResult`."""
 
     status: Literal["result_received"]
@@ -176,7 +176,7 @@ class Results(Struct, frozen=True):
     reports: Annotated[list[AttemptReport], Meta(max_length=10_000)]
 
 
-class ReportStatus(Struct, frozen=True, array_like=True):
+class ReportStatus(Struct, frozen=True, array_like=True, gc=False):
     """What became of one report: ``recorded``, or the code and sentence of the refusal."""
 
     job_id: str
@@ -208,7 +208,7 @@ class Left(Struct, frozen=True):
 # ── clients ──────────────────────────────────────────────────────────────────────────────────────
 
 
-class NewJob(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class NewJob(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """One job in ``POST /jobs``.
 
     ``{"data": …}`` alone is a whole request. A function job carries `payload` (the sealed call)
@@ -241,7 +241,7 @@ class NewJob(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     deadline_s: Annotated[float, Meta(gt=0, le=10 * 365 * 86_400)] | None = None
 
 
-class Submitted(Struct, frozen=True):
+class Submitted(Struct, frozen=True, gc=False):
     """The answer for one submitted job: its id and where it is (a repeat tells how far it got)."""
 
     job_id: str
@@ -263,7 +263,7 @@ class JobIds(Struct, frozen=True):
     job_ids: Annotated[list[Id], Meta(max_length=100_000)]
 
 
-class JobRow(Struct, frozen=True):
+class JobRow(Struct, frozen=True, gc=False):
     """One job as REST, pandas and the browser see it. Times are Unix seconds."""
 
     job_id: str
@@ -304,7 +304,7 @@ class NodeRow(Struct, frozen=True):
     unmatched: tuple[str, ...]
 
 
-class JobPatch(Struct, frozen=True, omit_defaults=True):
+class JobPatch(Struct, frozen=True, omit_defaults=True, gc=False):
     """What changed of one job, in ``GET /events``."""
 
     job_id: str
