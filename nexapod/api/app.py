@@ -67,17 +67,21 @@ class Api:
         try:
             route, names, credential = self.gate.admit(http)
             if route.scopes:
-                connection.is_known = True
+                connection.credential = credential
             body = None
             if route.body is not None:
                 content_type = http.content_type
                 body = await self._parse(await read_body(http, route.limit_bytes), route.body,
                                          content_type)  # fmt: skip
+                if route.scopes:  # a body may take its time
+                    self.service.keyring.still(credential)
             elif http.body_exists and route.name != "put_blob":
                 await read_body(http, 0 if route.method == "GET" else route.limit_bytes)
             request = Request(http, self.service, route, names, credential)
             if http.query_string:
                 request.check_query()
+            if route.name == "events":
+                connection.stream()
             reply = await _HANDLERS[route.name](request, body)
         except errors.NexapodError as error:
             reply = refusal(error, content_type)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from email.utils import formatdate
 from typing import Any
 
@@ -18,7 +20,7 @@ from nexapod.coordinator.orders import order_of, own_key
 from nexapod.core.decide import Verdict
 from nexapod.core.states import JobState
 from nexapod.ids import is_id
-from nexapod.store.base import ATTEMPT_COLUMNS, JOB_COLUMNS, JobFilter
+from nexapod.store.base import ATTEMPT_COLUMNS, ATTEMPT_PAGE, JOB_COLUMNS, JobFilter
 from nexapod.wire import codec
 from nexapod.wire import messages as m
 from nexapod.wire.codec import JSON, MSGPACK
@@ -37,9 +39,15 @@ async def submit(request: Request, body: m.NewJob | list[m.NewJob]) -> Ready:
         raise errors.TooLarge("at most 10,000 jobs in one request; send them in several")
     key = _idempotency_key(request)
     orders = []
+    owner, touches = request.credential.owner, request.credential.touches
+    await check_jobs(request, [job.retry_of for job in jobs if job.retry_of], touches)
     for at, job in enumerate(jobs):
-        own = key if key is None or job is body else f"{key}#{at}"
-        order = order_of(job, request.content_type, own, request.credential.owner)
+        own = key if key is None or not at else f"{key}#{at}"
+        order = order_of(job, request.content_type, own, owner, touches)
+        if key is not None:  # a shorter, a longer or no list under the same key is no repeat
+            shape = b"one" if job is body else b"%d" % len(jobs)
+            whole = hashlib.sha256(order.submission + shape).digest()
+            order = msgspec.structs.replace(order, submission=whole)
         orders.append(order)
     blobs = {order.blob for order in orders if order.blob is not None}
     for blob in blobs:
@@ -160,6 +168,7 @@ async def _stream(
             await response.write((b"" if first else b",") + b",".join(piece))
             first = False
         if more:
+            request.check_still()
             which = msgspec.structs.replace(which, after_seq=last)
             rows = await service.read(service.store.job_rows, which)
     await response.write(b"]")
@@ -227,10 +236,19 @@ async def job_result(request: Request, body: None) -> Ready:
 async def attempts(request: Request, body: None) -> Ready:
     """``GET /attempts``"""
     store, owner = request.service.store, request.credential.sees
-    rows = await request.service.read(store.attempt_rows, None, owner)
+    cursor = request.text("cursor") or "0.0"
+    if re.fullmatch(r"[0-9]{1,16}\.[0-9]{1,16}", cursor) is None:
+        raise errors.Invalid("'cursor' is what the header X-Next-Cursor of the page before says")
+    seq, epoch = map(int, cursor.split("."))
+    limit = int(request.number("limit", None, 1, ATTEMPT_PAGE) or ATTEMPT_PAGE)
+    rows = await request.service.read(store.attempt_rows, None, owner, (seq, epoch), limit)
+    following = f"{rows[-1][-1]}.{rows[-1][1]}" if rows else cursor
+    extra = f"X-Next-Cursor: {following}\r\n"
     if request.wants(MSGPACK):
-        return answer({"columns": ATTEMPT_COLUMNS, "rows": rows}, MSGPACK)
-    return answer([dict(zip(ATTEMPT_COLUMNS, row, strict=True)) for row in rows])
+        page: Any = {"columns": ATTEMPT_COLUMNS, "rows": rows}
+        return Ready(codec.encode(page, MSGPACK), MSGPACK, extra=extra)
+    page = [dict(zip(ATTEMPT_COLUMNS, row, strict=True)) for row in rows]
+    return Ready(codec.encode(page, JSON), JSON, extra=extra)
 
 
 async def sweeps(request: Request, body: None) -> Ready:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -19,6 +20,7 @@ from aiohttp.web_protocol import RequestHandler, _ErrInfo
 from nexapod import errors
 from nexapod.api.answers import refusal
 from nexapod.coordinator.options import Limits
+from nexapod.core.credentials import Credential
 
 if TYPE_CHECKING:
     from nexapod.api.server import HttpServer
@@ -28,6 +30,10 @@ logger = logging.getLogger(__name__)
 #: A line of a request's head, and the whole head.
 LINE_BYTES = 8190
 _HEAD_BYTES = 64 * 1024
+#: So much of a body costs nobody anything: small requests are read however many large ones are.
+FREE_BYTES = 64 * 1024
+#: Who has shown no token.
+STRANGER = Credential("stranger", frozenset())
 #: How long a connection may take to end by itself after it was told that it is too slow.
 GRACE_S = 5.0
 
@@ -38,14 +44,15 @@ class BodyBudget:
     Parameters
     ----------
     limit_bytes
-        All bodies together.
+        All bodies together. One credential may have a quarter, unless it is the fleet's own.
     """
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
+        self._of: Counter[str] = Counter()
         self.taken_bytes = 0
 
-    def take(self, size_bytes: int) -> None:
+    def take(self, size_bytes: int, credential: Credential) -> None:
         """Take this much more; give it back with `give`.
 
         Raises
@@ -55,11 +62,20 @@ class BodyBudget:
         """
         if self.taken_bytes + size_bytes > self._limit_bytes:
             raise errors.Busy("the coordinator is reading too many large requests; send it later")
+        of = self._of[credential.id] + size_bytes
+        if of > self._limit_bytes // 4 and not credential.is_fleets:
+            raise errors.Busy(
+                "this token is sending too many large requests at once; send it later"
+            )
+        self._of[credential.id] = of
         self.taken_bytes += size_bytes
 
-    def give(self, size_bytes: int) -> None:
+    def give(self, size_bytes: int, credential: Credential) -> None:
         """Give back what was taken."""
         self.taken_bytes -= size_bytes
+        self._of[credential.id] -= size_bytes
+        if not self._of[credential.id]:
+            del self._of[credential.id]
 
 
 class Connection(RequestHandler):
@@ -72,11 +88,12 @@ class Connection(RequestHandler):
         "_body",
         "_body_at_bytes",
         "_body_at_s",
+        "_body_bytes",
+        "_credential",
         "_ends_s",
         "_head_bytes",
         "_head_since_s",
         "_heads",
-        "_is_known",
         "_limits",
         "_moved_bytes",
         "_moved_s",
@@ -84,6 +101,7 @@ class Connection(RequestHandler):
         "_taken_bytes",
         "_unsent_bytes",
         "_unsent_since_s",
+        "is_streaming",
         "wire",
     )
 
@@ -91,10 +109,11 @@ class Connection(RequestHandler):
         super().__init__(server, **options)
         self._server = server
         self._limits = limits
-        self._is_known = False
+        self._credential = STRANGER
+        self.is_streaming = False
         #: Unlike `transport`, it stays until the connection is really gone.
         self.wire: asyncio.Transport | None = None
-        self._taken_bytes = 0
+        self._body_bytes = self._taken_bytes = 0
         self._heads = 0
         self._head_bytes = 0
         self._head_since_s: float | None = server.now_s  # the first one is due from the start
@@ -106,15 +125,21 @@ class Connection(RequestHandler):
         self._ends_s: float | None = None
 
     @property
-    def is_known(self) -> bool:
-        """Whether a good token was shown here. The oldest of the others have to go first."""
-        return self._is_known
+    def credential(self) -> Credential:
+        """Whose token was shown here last: how many such connections there may be is limited."""
+        return self._credential
 
-    @is_known.setter
-    def is_known(self, known: bool) -> None:
-        if known is not self._is_known:
-            self._is_known = known
-            self._server.knows(self, known)
+    @credential.setter
+    def credential(self, credential: Credential) -> None:
+        before, self._credential = self._credential, credential
+        if credential.id != before.id:
+            self._server.forget(self, before)
+            self._server.admit(self)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being asked here."""
+        return self._current_request is None and not self._messages
 
     def take(self, size_bytes: int) -> None:
         """Have this much more of a body in memory, until `give`.
@@ -122,27 +147,43 @@ class Connection(RequestHandler):
         Raises
         ------
         Busy
-            When all bodies together are too large.
+            When all bodies together are too large, or all of this credential.
         """
-        self._server.bodies.take(size_bytes)
-        self._taken_bytes += size_bytes
+        self._body_bytes += size_bytes
+        more_bytes = self._body_bytes - FREE_BYTES - self._taken_bytes
+        if more_bytes > 0:
+            self._server.bodies.take(more_bytes, self._credential)
+            self._taken_bytes += more_bytes
+
+    def stream(self) -> None:
+        """Have an answer that goes on for as long as it is read, until `give`.
+
+        Raises
+        ------
+        Busy
+            When this credential has too many.
+        """
+        self._server.check_streams(self._credential)
+        self.is_streaming = True
 
     def give(self) -> None:
-        """Nothing of the request's body is in memory any more."""
+        """The request is over: nothing of its body is in memory, and nothing more is streamed."""
+        self.is_streaming = False
+        self._body_bytes = 0
         if self._taken_bytes:
-            self._server.bodies.give(self._taken_bytes)
+            self._server.bodies.give(self._taken_bytes, self._credential)
             self._taken_bytes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
         super().connection_made(transport)
         self.wire = self.transport
-        self._server.knows(self, self._is_known)
+        self._server.admit(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """See `asyncio.Protocol`."""
         self.wire = None
-        self._server.forget(self)
+        self._server.forget(self, self._credential)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

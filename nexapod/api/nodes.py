@@ -8,7 +8,7 @@ import msgspec
 
 from nexapod import errors
 from nexapod.api.answers import Ready, answer, raw
-from nexapod.api.ownership import check_node
+from nexapod.api.ownership import check_new_node, check_node
 from nexapod.api.profile import capacity_of
 from nexapod.api.request import Request
 from nexapod.coordinator.orders import INLINE_BYTES, as_json
@@ -23,6 +23,10 @@ from nexapod.wire import messages as m
 from nexapod.wire.codec import check_json
 
 _NO_JOB = msgspec.json.encode(m.NoJob())
+#: A profile is in every list of nodes.
+PROFILE_BYTES = 64 * 1024
+#: What of a failure and of a job's output is kept.
+_MESSAGE, _TRACEBACK, _OUTPUT, _EXCEPTION_BYTES = 10_000, 64_000, 64_000, 1024 * 1024
 #: Headroom for the frame of a reply that carries many payloads.
 _REPLY_BYTES = 32 * 1024 * 1024
 
@@ -30,6 +34,8 @@ _REPLY_BYTES = 32 * 1024 * 1024
 async def register(request: Request, body: m.Register) -> Ready:
     """``POST /register``"""
     profile = as_json(body.profile, request.content_type)
+    if len(profile) > PROFILE_BYTES:
+        raise errors.TooLarge(f"a node's profile is at most {PROFILE_BYTES:,} bytes of JSON")
     message = msgspec.structs.replace(body, profile=msgspec.Raw(profile))
     service, credential = request.service, request.credential
     record = NodeRecord(
@@ -42,7 +48,9 @@ async def register(request: Request, body: m.Register) -> Ready:
         credential.id,
     )
     known = service.board.nodes.get(body.node_id)
-    again = known is not None and known.record.boot_id == body.boot_id
+    again = known is not None and known.record.credential == credential.id
+    if known is None:
+        check_new_node(request)
     lost = await service.execute(
         c.Register(record, body.holding, LEASE_S, _may_take_over(request, body.node_id)),
         None if again else request.note("node.register", body.node_id),
@@ -72,6 +80,7 @@ async def job(request: Request, body: None) -> Ready:
     lease_s = request.number("lease_s", None, 10.0, 86_400.0)
     command = c.Acquire(node_id or "", 1, ("data",), poll_id, lease_s, SEED_LEASE_S)
     grant = await request.service.acquire(command, wait_s)
+    _check_still(request, command.node_id, grant)
     if not grant.jobs:
         return raw(_NO_JOB)
     leased = grant.jobs[0]
@@ -85,6 +94,20 @@ async def job(request: Request, body: None) -> Ready:
             leased.id, "assigned", msgspec.Raw(data), node_id or "", leased.epoch, grant.lease_s
         )
     )
+
+
+def _check_still(request: Request, node_id: str, grant: Grant) -> None:
+    """Give a grant back when the token of whoever waited for it has ended meanwhile.
+
+    Raises
+    ------
+    Unauthorized
+    """
+    try:
+        request.check_still()
+    except errors.Unauthorized:
+        request.service.hand_back(node_id, grant.jobs)
+        raise
 
 
 def _id_header(request: Request, name: str, *, required: bool) -> str | None:
@@ -104,7 +127,7 @@ async def result(request: Request, body: m.SeedResult) -> Ready:
     if body.status == "failed":
         if body.error is None:
             raise errors.Invalid("a failure needs 'error': {'message': …}")
-        failure = _without_pickle(request, body.error)
+        failure = _bounded(request, body.error)
         report = AttemptReport(body.job_id, body.epoch, AttemptEnd.FAILED, failure=failure)
     else:
         if body.result is msgspec.UNSET:
@@ -130,6 +153,7 @@ async def lease(request: Request, body: m.LeaseRequest) -> Ready:
     kinds = node.capacity.kinds if node is not None else ()
     command = c.Acquire(body.node_id, body.max, kinds, body.request_id, LEASE_S, LEASE_S)
     grant: Grant = await service.acquire(command, body.wait_s)
+    _check_still(request, body.node_id, grant)
     jobs = await _with_payloads(request, body.node_id, grant.jobs)
     return answer(m.LeaseReply(LEASE_S, jobs), request.content_type)
 
@@ -178,7 +202,8 @@ async def heartbeat(request: Request, body: m.Heartbeat) -> Ready:
     """``POST /heartbeat``"""
     check_node(request, body.node_id)
     leases = tuple((held.job_id, held.epoch, held.elapsed_s) for held in body.leases)
-    reply = await request.service.heartbeat(c.Renew(body.node_id, leases, LEASE_S), body.wait_s)
+    renewal = c.Renew(body.node_id, leases, LEASE_S)
+    reply = await request.service.heartbeat(renewal, body.wait_s, request.check_still)
     statuses = [m.LeaseStatus(job_id, epoch, status) for job_id, epoch, status in reply]  # type: ignore[arg-type]
     return answer(m.HeartbeatReply(LEASE_S, statuses), request.content_type)
 
@@ -211,9 +236,10 @@ def _checked(request: Request, report: AttemptReport) -> AttemptReport:
     if not is_id(report.job_id):
         raise errors.Invalid("'job_id' is not an id")
     value, failure = report.value, report.failure
-    if failure is not None and failure.exception is not None:
-        failure = _without_pickle(request, failure)
-        report = msgspec.structs.replace(report, failure=failure)
+    if failure is not None:
+        report = msgspec.structs.replace(report, failure=_bounded(request, failure))
+    if len(report.output) > _OUTPUT:
+        report = msgspec.structs.replace(report, output=report.output[-_OUTPUT:])
     if value is None:
         return report
     if value.blob is not None:
@@ -233,11 +259,18 @@ def _checked(request: Request, report: AttemptReport) -> AttemptReport:
     return report
 
 
-def _without_pickle(request: Request, failure: Failure) -> Failure:
-    """A failure whose exception object is dropped when nobody may open it."""
-    if failure.exception is None or request.credential.trusted:
-        return failure
-    return msgspec.structs.replace(failure, exception=None)
+def _bounded(request: Request, failure: Failure) -> Failure:
+    """A failure as it may be listed, without its exception object when nobody may open that."""
+    exception = failure.exception
+    if not request.credential.trusted or len(exception or b"") > _EXCEPTION_BYTES:
+        exception = None
+    traceback = failure.traceback
+    return msgspec.structs.replace(
+        failure,
+        message=failure.message[:_MESSAGE],
+        traceback=None if traceback is None else traceback[-_TRACEBACK:],
+        exception=exception,
+    )
 
 
 def _status(verdict: Verdict) -> m.ReportStatus:
@@ -249,8 +282,11 @@ def _status(verdict: Verdict) -> m.ReportStatus:
 async def leave(request: Request, body: m.Leave) -> Ready:
     """``POST /leave``"""
     check_node(request, body.node_id)
+    known = request.service.board.nodes.get(body.node_id)
+    again = known is not None and known.left
     released = await request.service.execute(
-        c.Leave(body.node_id, body.release), request.note("node.leave", body.node_id)
+        c.Leave(body.node_id, body.release),
+        None if again else request.note("node.leave", body.node_id),
     )
     node = request.service.board.nodes.get(body.node_id)
     busy = node is not None and bool(node.leases)

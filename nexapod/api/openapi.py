@@ -28,6 +28,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "lease_s": {"type": "number", "minimum": 10, "maximum": 86_400},
     "limit": {"type": "integer", "minimum": 1, "maximum": 10_000},
     "cursor": _WHOLE,
+    "attempts.cursor": {"type": "string", "pattern": r"^[0-9]{1,16}\.[0-9]{1,16}$"},
     "newest": {"type": "integer", "minimum": 0, "maximum": 1},
     "Idempotency-Key": {"type": "string", "minLength": 1, "maxLength": 150, "pattern": "^[ -~]+$"},
 }
@@ -70,7 +71,11 @@ def _operation(route: Route, known: dict[str, dict[str, Any]]) -> dict[str, Any]
         for name in re.findall(r"\{(\w+)\}", route.path)
     ]
     parameters += [
-        {"name": name, "in": "query", "schema": _PARAMETERS.get(name, _TEXT)}
+        {
+            "name": name,
+            "in": "query",
+            "schema": _PARAMETERS.get(f"{route.name}.{name}") or _PARAMETERS.get(name, _TEXT),
+        }
         for name in route.query
     ]
     parameters += [

@@ -6,14 +6,18 @@ from collections.abc import Iterable
 
 from nexapod import errors
 from nexapod.api.request import Request
-from nexapod.core.credentials import Credential
+from nexapod.core.credentials import OWNER, Credential
 from nexapod.wire.label import HEAD_BYTES, function_of
+
+#: Node ids that one token may use; the fleet's own may use any number.
+NODES_PER_TOKEN = 4096
 
 
 def check_node(request: Request, node_id: str) -> None:
     """Let a node's request pass under its own id only.
 
-    A node id that is bound to no credential yet (an older database) is anybody's with the scope.
+    A node id that is bound to no credential yet (an older database) is anybody's with the scope,
+    and on an open coordinator every one is anybody's.
 
     Raises
     ------
@@ -22,8 +26,24 @@ def check_node(request: Request, node_id: str) -> None:
     node = request.service.board.nodes.get(node_id)
     if node is None:
         return  # the handler says that it must register
-    if node.record.credential not in ("", request.credential.id):
+    if request.credential.id and node.record.credential not in ("", request.credential.id):
         raise errors.Forbidden("this node id belongs to another token; use your own")
+
+
+def check_new_node(request: Request) -> None:
+    """Let a new node id in, as long as its token has not too many.
+
+    Raises
+    ------
+    Forbidden
+    """
+    if (
+        request.credential.id not in ("", OWNER)
+        and len(_nodes_of(request, request.credential)) >= NODES_PER_TOKEN
+    ):
+        raise errors.Forbidden(
+            f"this token has {NODES_PER_TOKEN:,} node ids already; use those, or another token"
+        )
 
 
 async def check_jobs(request: Request, job_ids: Iterable[str], owner: str | None) -> None:
@@ -70,6 +90,12 @@ def check_write_blob(request: Request) -> None:
     if credential.scopes & {"submit", "admin"} or _nodes_of(request, credential):
         return
     raise errors.Forbidden("a node registers before it uploads")
+
+
+def holds_a_lease(request: Request) -> bool:
+    """Whether one of the caller's nodes works on something: its result always has room."""
+    nodes = request.service.board.nodes
+    return any(nodes[node_id].leases for node_id in _nodes_of(request, request.credential))
 
 
 def _nodes_of(request: Request, credential: Credential) -> list[str]:

@@ -96,6 +96,15 @@ class Request:
             raise errors.Invalid(f"'{name}' is a number from {least:g} to {most:g}")
         return value
 
+    def check_still(self) -> None:
+        """Refuse the caller if its token has ended since it was let in.
+
+        Raises
+        ------
+        Unauthorized
+        """
+        self.service.keyring.still(self.credential)
+
     async def audit(
         self, action: str, subject: str = "", detail: dict[str, Any] | None = None
     ) -> None:

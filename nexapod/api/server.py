@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from nexapod.api.connections import GRACE_S, LINE_BYTES, BodyBudget, Connection
+from nexapod import errors
+from nexapod.api.connections import GRACE_S, LINE_BYTES, STRANGER, BodyBudget, Connection
 from nexapod.coordinator.options import Limits
+from nexapod.core.credentials import Credential
 
 logger = logging.getLogger(__name__)
 
@@ -48,30 +51,59 @@ class HttpServer(web.Server):
         #: The reaper's clock. It never jumps: after a pause of this process (a held interpreter, a
         #: laptop asleep) what clients sent meanwhile is still to be read.
         self.now_s = 0.0
-        self._strangers: dict[Connection, None] = {}  # oldest first
+        #: By the id of their credential, oldest first.
+        self._crowds: defaultdict[str, dict[Connection, None]] = defaultdict(dict)
 
     def __call__(self) -> RequestHandler:
         """One connection."""
         return Connection(self, self.limits, loop=self._loop, **self._kwargs)
 
-    def knows(self, connection: Connection, known: bool) -> None:
-        """Note whether a token was shown on this connection.
+    def admit(self, connection: Connection) -> None:
+        """Count it among those of its credential. When they are too many one of them ends.
 
-        When there are too many without one the oldest ends: a newcomer who has a token shows it
-        before that many others have come.
+        That is the oldest without a token: a newcomer who has one shows it before that many others
+        have come. With a token it is the oldest that is idle, if there is one.
         """
-        if known:
-            self._strangers.pop(connection, None)
-            return
-        self._strangers[connection] = None
-        if len(self._strangers) > self.limits.connections:
-            oldest = next(iter(self._strangers))
-            self.forget(oldest)
+        crowd = self._crowds[connection.credential.id]
+        crowd[connection] = None
+        most = self._most(connection.credential)
+        if most is not None and len(crowd) > most:
+            oldest = next(iter(crowd))
+            if connection.credential is not STRANGER:
+                oldest = next((one for one in crowd if one.is_idle), oldest)
+            self.forget(oldest, oldest.credential)
             oldest.drop()
 
-    def forget(self, connection: Connection) -> None:
-        """It is gone."""
-        self._strangers.pop(connection, None)
+    def _most(self, credential: Credential) -> int | None:
+        if credential is STRANGER:
+            return self.limits.connections
+        if credential.is_fleets:
+            return None
+        if "node" in credential.scopes:
+            return self.limits.connections_per_node_token
+        return self.limits.connections_per_token
+
+    def forget(self, connection: Connection, credential: Credential) -> None:
+        """It is no longer one of those of `credential`."""
+        if crowd := self._crowds.get(credential.id):
+            crowd.pop(connection, None)
+            if not crowd:
+                del self._crowds[credential.id]
+
+    def check_streams(self, credential: Credential) -> None:
+        """Refuse one more that follows events.
+
+        Raises
+        ------
+        Busy
+        """
+        if credential.is_fleets:
+            return
+        most = self.limits.streams_per_token
+        if sum(one.is_streaming for one in self._crowds.get(credential.id, ())) >= most:
+            raise errors.Busy(
+                f"this token has {most} open streams of events; close one of them first"
+            )
 
     async def reap(self) -> None:
         """Look at every connection, again and again."""

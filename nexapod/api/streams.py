@@ -11,7 +11,7 @@ from aiohttp import web
 
 from nexapod import errors
 from nexapod.api.answers import Ready, answer
-from nexapod.api.ownership import check_read_blob, check_write_blob
+from nexapod.api.ownership import check_read_blob, check_write_blob, holds_a_lease
 from nexapod.api.request import Request
 from nexapod.wire import messages as m
 
@@ -24,14 +24,18 @@ async def put_blob(request: Request, body: None) -> Ready:
     blobs = request.service.blobs
     blobs.path(sha256)
     check_write_blob(request)
-    if "node" not in request.credential.scopes:  # a result always has room
+    takes_room = not holds_a_lease(request)  # a result always has room
+    if takes_room:
         request.service.room.take(request.http.content_length or 0)
     limit = request.route.limit_bytes
     incoming = blobs.incoming()  # not off the loop: a cancellation there would leave its file
     try:
         async for piece in request.http.content.iter_chunked(1 << 20):
+            request.check_still()
             if incoming.size + len(piece) > limit:
                 raise errors.TooLarge(f"a blob is at most {limit:,} bytes")
+            if takes_room and request.http.content_length is None:
+                request.service.room.take(len(piece))
             await request.in_thread(incoming.write, piece)
         await request.in_thread(incoming.keep, sha256)
     finally:
@@ -69,6 +73,10 @@ async def events(request: Request, body: None) -> web.StreamResponse:
     if not resumed:
         await response.write(_frame("reset", feed.run, position, b"{}"))
     while not request.service.is_stopping:
+        try:
+            request.check_still()
+        except errors.Unauthorized:
+            break  # the reader comes back, and is told
         found = feed.since(position, request.credential.sees)
         if found is None:  # the reader fell too far behind
             position = feed.position

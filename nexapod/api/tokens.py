@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import time
+
 import msgspec
 
 from nexapod.api.answers import Ready, answer
@@ -30,18 +33,29 @@ async def tokens(request: Request, body: None) -> Ready:
 
 async def make_token(request: Request, body: m.NewToken) -> Ready:
     """``POST /tokens``"""
+    expires_in_s = body.expires_in_s
+    mine = request.credential.expires_at
+    if mine is not None:  # nobody makes a token that outlives their own
+        expires_in_s = min(mine - time.time(), expires_in_s or math.inf)
     made, secret = await request.service.keyring.make(
-        body.scopes, body.label, expires_in_s=body.expires_in_s, trusted=body.trusted
+        body.scopes,
+        body.label,
+        expires_in_s=expires_in_s,
+        trusted=body.trusted,
+        by=lambda made: request.note(
+            "token.make", made.id, {"scopes": body.scopes, "label": made.label}
+        ),
     )
     row = token_row(made)
-    await request.audit("token.make", made.id, {"scopes": row.scopes, "label": row.label})
     return answer(m.MadeToken(made.id, secret, row.scopes, made.expires_at), request.content_type)
 
 
 async def revoke_token(request: Request, body: None) -> Ready:
     """``DELETE /tokens/{token_id}``"""
-    ended = await request.service.keyring.revoke(request.names["token_id"])
-    await request.audit("token.revoke", ended.id, {"label": ended.label})
+    ended = await request.service.revoke(
+        request.names["token_id"],
+        lambda ended: request.note("token.revoke", ended.id, {"label": ended.label}),
+    )
     return answer(token_row(ended))
 
 

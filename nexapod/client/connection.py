@@ -190,7 +190,10 @@ class Connection:
                 else:
                     self._refused(batch, error)
                 continue
-            await self._made([future for _, future in batch], made)
+            try:
+                await self._made([future for _, future in batch], made)
+            except Exception:  # they are accepted; what became of older ones is asked again later
+                logger.exception("what happened to jobs of an earlier submission was not heard")
 
     async def _submit(self, jobs: list[NewJob]) -> list[Submitted]:
         """Submit, again while a repeat can help: the ids are ours, so it does no harm."""

@@ -23,7 +23,7 @@ from nexapod.client.node import Node
 from nexapod.client.options import Options
 from nexapod.client.sweep import Sweep, Sweeps, grid, pages, shown_params, wait_for
 from nexapod.client.tokens import Tokens
-from nexapod.client.transport import AUDIT_PAGE
+from nexapod.client.transport import AUDIT_PAGE, Columns
 from nexapod.ids import is_id, new_job_id
 from nexapod.store.base import JobFilter
 from nexapod.wire.messages import NewJob
@@ -298,9 +298,19 @@ class Fleet(Shown):
     def attempts(self) -> pd.DataFrame:
         """All attempts. See `nexapod.views.frames.attempts_frame`."""
         self._link.flush()
-        columns = self._link.ask(self._link.transport.attempt_columns())
-        frame: pd.DataFrame = view("frames").attempts_frame(columns.by_name())
+        frame: pd.DataFrame = view("frames").attempts_frame(self._attempts().by_name())
         return frame
+
+    def _attempts(self) -> Columns:
+        """Every page's attempts, oldest first."""
+        rows: list[tuple[Any, ...]] = []
+        while True:
+            after = (rows[-1][-1], rows[-1][1]) if rows else (0, 0)
+            page = self._link.ask(self._link.transport.attempt_columns(after))
+            rows += page.rows
+            if not page.rows:
+                at = page.columns.index("leased_at")
+                return Columns(page.columns, sorted(rows, key=lambda row: row[at]))
 
     @property
     def plot(self) -> Any:

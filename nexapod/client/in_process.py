@@ -19,7 +19,7 @@ from nexapod.core import events as e
 from nexapod.core.credentials import OWNER
 from nexapod.core.records import Failure, Value
 from nexapod.core.states import JobState
-from nexapod.store.base import ATTEMPT_COLUMNS, AUDIT_COLUMNS, JOB_COLUMNS, JobFilter
+from nexapod.store.base import ATTEMPT_COLUMNS, ATTEMPT_PAGE, AUDIT_COLUMNS, JOB_COLUMNS, JobFilter
 from nexapod.wire.codec import MSGPACK
 from nexapod.wire.messages import (
     Cancelled,
@@ -71,12 +71,15 @@ class InProcess:
     async def submit(self, jobs: Sequence[NewJob]) -> list[Submitted]:
         """See `Transport`."""
         orders = [order_of(job, MSGPACK) for job in jobs]
-        made = await self.host.service.submit_new(orders)
+        note = _note("submit", "", {"jobs": len(orders), "first": orders[0].id}) if orders else None
+        made = await self.host.service.submit_new(orders, note)
         return [Submitted(job_id, state) for job_id, state in made]
 
     async def cancel(self, job_ids: Sequence[str]) -> list[Cancelled]:
         """See `Transport`."""
-        verdicts = await self.host.service.cancel(job_ids)
+        verdicts = await self.host.service.cancel(
+            job_ids, _note("cancel", "", {"jobs": len(job_ids), "first": list(job_ids[:1])})
+        )
         return [
             Cancelled(v.job_id, str(v.state), str(v.was), v.node_id)
             for v in verdicts
@@ -85,7 +88,7 @@ class InProcess:
 
     async def retry(self, job_id: str) -> Submitted:
         """See `Transport`."""
-        return Submitted(*await self.host.service.retry(job_id))
+        return Submitted(*await self.host.service.retry(job_id, note=_note("retry", job_id)))
 
     async def changes(self, job_ids: Sequence[str]) -> list[Change]:
         """See `Transport`."""
@@ -111,9 +114,11 @@ class InProcess:
         """See `Transport`."""
         return Columns(JOB_COLUMNS, await self._read("job_rows", which))
 
-    async def attempt_columns(self) -> Columns:
+    async def attempt_columns(self, after: tuple[int, int] = (0, 0)) -> Columns:
         """See `Transport`."""
-        return Columns(ATTEMPT_COLUMNS, await self._read("attempt_rows"))
+        return Columns(
+            ATTEMPT_COLUMNS, await self._read("attempt_rows", None, None, after, ATTEMPT_PAGE)
+        )
 
     async def nodes(self) -> list[NodeRow]:
         """See `Transport`."""
@@ -130,6 +135,7 @@ class InProcess:
 
     async def put_blob(self, data: bytes) -> str:
         """See `Transport`."""
+        self.host.service.room.take(len(data))
         return await self.loop.run_in_executor(None, self.host.service.blobs.put, data)
 
     async def get_blob(self, sha256: str) -> bytes:
@@ -143,15 +149,19 @@ class InProcess:
     async def make_token(self, wanted: NewToken) -> MadeToken:
         """See `Transport`."""
         made, secret = await self.host.service.keyring.make(
-            wanted.scopes, wanted.label, expires_in_s=wanted.expires_in_s, trusted=wanted.trusted
+            wanted.scopes,
+            wanted.label,
+            expires_in_s=wanted.expires_in_s,
+            trusted=wanted.trusted,
+            by=lambda made: _note("token.make", made.id),
         )
-        await self.host.service.write(_note("token.make", made.id))
         return MadeToken(made.id, secret, token_row(made).scopes, made.expires_at)
 
     async def revoke_token(self, token_id: str) -> TokenRow:
         """See `Transport`."""
-        ended = await self.host.service.keyring.revoke(token_id)
-        await self.host.service.write(_note("token.revoke", token_id))
+        ended = await self.host.service.revoke(
+            token_id, lambda ended: _note("token.revoke", ended.id)
+        )
         return token_row(ended)
 
     async def node_token(self) -> str | None:
@@ -171,8 +181,9 @@ class InProcess:
         self.host.stop()
 
 
-def _note(action: str, subject: str) -> e.Audited:
-    return e.Audited(time.time(), OWNER, "", action, subject)
+def _note(action: str, subject: str, detail: dict[str, Any] | None = None) -> e.Audited:
+    text = msgspec.json.encode(detail or {}).decode()
+    return e.Audited(time.time(), OWNER, "", action, subject, text)
 
 
 def _change_of(event: e.Event) -> Change | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from nexapod.client.face import Shown
-from nexapod.coordinator.options import is_loopback
+from nexapod.wire.trust import is_loopback
 
 
 class Invitation(Shown):

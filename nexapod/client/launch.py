@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import logging
 import os
 import ssl
 import subprocess
@@ -26,7 +27,9 @@ from nexapod.coordinator.files import FleetFiles, RunFile
 from nexapod.coordinator.host import Host
 from nexapod.coordinator.lock import holder_of, is_locked
 from nexapod.coordinator.options import HostOptions
-from nexapod.wire.trust import as_fingerprint
+from nexapod.wire.trust import as_fingerprint, warn_if_unencrypted
+
+logger = logging.getLogger(__name__)
 
 _running: dict[tuple[int, Path], Fleet] = {}
 #: How often a detached coordinator is started before it is given up.
@@ -195,6 +198,7 @@ def _spawn(options: HostOptions, files: FleetFiles) -> subprocess.Popen[bytes]:
         files.token(options.token)  # on file, so that it is in no process's arguments
     environment = {k: v for k, v in os.environ.items() if k != "NEXAPOD_TOKEN"}
     _reap()
+    files.beside(".log").touch(mode=0o600)
     with files.beside(".log").open("ab") as log:
         child = subprocess.Popen(
             command,
@@ -271,10 +275,14 @@ def connect(url: str, token: str | None = None, *, fingerprint: str | None = Non
         raise errors.Invalid("a coordinator's url begins with http:// or https://")
     if token is None:
         token = os.environ.get("NEXAPOD_TOKEN")
-    if fingerprint is not None and url.startswith("http://"):
-        raise errors.Invalid("a fingerprint is checked over TLS; the url begins with https:// then")
     fingerprint = fingerprint or os.environ.get("NEXAPOD_FINGERPRINT") or None
     if fingerprint is not None:
-        fingerprint = as_fingerprint(fingerprint) if url.startswith("https://") else None
+        if not url.startswith("https://"):
+            raise errors.Invalid(
+                "a fingerprint belongs to https://…; connect to that, or leave out the fingerprint "
+                "(NEXAPOD_FINGERPRINT in the environment is one)"
+            )
+        fingerprint = as_fingerprint(fingerprint)
+    warn_if_unencrypted(url, token, logger)
     transport: Any = Remote(url, token, fingerprint)
     return Fleet(url.partition("://")[2].rstrip("/"), Connection(transport))

@@ -19,6 +19,7 @@ from nexapod import errors
 from nexapod.client.transport import AUDIT_PAGE, Change, Columns, Listener
 from nexapod.core.records import Failure, Value
 from nexapod.core.states import JobState
+from nexapod.ids import new_job_id
 from nexapod.store.base import AUDIT_COLUMNS, JobFilter
 from nexapod.wire import codec
 from nexapod.wire import messages as m
@@ -119,7 +120,7 @@ class Remote:
         **options: Any,
     ) -> bytes:
         """One request, repeated while that can help: every request may be, see the protocol."""
-        headers = {"Accept": accept}
+        headers = {"Accept": accept, **options.pop("headers", {})}
         if message is not None:
             headers["Content-Type"] = codec.MSGPACK
             options["data"] = codec.encode(message, codec.MSGPACK)
@@ -133,10 +134,10 @@ class Remote:
                 options["data"] = io.BytesIO(body_)
             try:
                 async with self._session.request(
-                    method, self.url + path, headers=headers, **options
+                    method, self.url + path, headers=headers, allow_redirects=False, **options
                 ) as response:
                     body = await response.read()
-                    if response.status < 400:
+                    if response.status < 300:  # a token follows nobody elsewhere
                         return body
                     error: errors.NexapodError = _error_of(response, body)
             except (aiohttp.ClientError, TimeoutError, ConnectionError) as caught:
@@ -168,7 +169,8 @@ class Remote:
 
     async def retry(self, job_id: str) -> m.Submitted:
         """See `Transport`."""
-        body = await self._ask("POST", f"/jobs/{job_id}/retry")
+        key = {"Idempotency-Key": new_job_id()}  # a repeat is no second retry
+        body = await self._ask("POST", f"/jobs/{job_id}/retry", headers=key)
         return msgspec.json.decode(body, type=m.Submitted)
 
     async def changes(self, job_ids: Sequence[str]) -> list[Change]:
@@ -214,9 +216,10 @@ class Remote:
         body = await self._ask("GET", "/jobs", accept=codec.MSGPACK, params=query)
         return msgspec.msgpack.decode(body, type=Columns)
 
-    async def attempt_columns(self) -> Columns:
+    async def attempt_columns(self, after: tuple[int, int] = (0, 0)) -> Columns:
         """See `Transport`."""
-        body = await self._ask("GET", "/attempts", accept=codec.MSGPACK)
+        query = {"cursor": f"{after[0]}.{after[1]}"}
+        body = await self._ask("GET", "/attempts", accept=codec.MSGPACK, params=query)
         return msgspec.msgpack.decode(body, type=Columns)
 
     async def nodes(self) -> list[m.NodeRow]:
@@ -292,12 +295,16 @@ class Remote:
                                      errors.NexapodError, ValueError):  # fmt: skip
                 headers = {"Last-Event-ID": last_id} if last_id else {}
                 async with self._session.get(
-                    f"{self.url}/events", headers=headers, timeout=timeout, read_bufsize=2**24
-                ) as response:
+                    f"{self.url}/events", headers=headers, timeout=timeout, read_bufsize=2**24,
+                    allow_redirects=False,
+                ) as response:  # fmt: skip
                     if response.status in (401, 403):
                         why = f"the coordinator at {self.url} no longer accepts this token"
                         listener(_lost(pending(), why))
-                    response.raise_for_status()
+                    if response.status != 200:
+                        raise errors.Unreachable(
+                            f"no events at {self.url} (HTTP {response.status})"
+                        )
                     event = ""
                     async for line in _lines(response.content):
                         delay_s = 0.1

@@ -101,8 +101,8 @@ class Transport(Protocol):
     async def job_columns(self, which: JobFilter) -> Columns:
         """One page of jobs."""
 
-    async def attempt_columns(self) -> Columns:
-        """All attempts."""
+    async def attempt_columns(self, after: tuple[int, int] = (0, 0)) -> Columns:
+        """One page of attempts: those past this (seq, epoch), in that order."""
 
     async def nodes(self) -> list[NodeRow]:
         """All nodes."""

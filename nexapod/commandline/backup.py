@@ -111,6 +111,11 @@ def restore(backup: Path, name: str, database: str | None) -> None:
     click.echo(f"restored: {done.database}")
     if done.kept is not None:
         click.echo(f"the database that was there: {done.kept}")
+    if not done.has_tokens:
+        click.echo(
+            "warning: the tokens could not be carried over; all but the fleet's own were revoked",
+            err=True,
+        )
     if done.missing_blobs:
         click.echo(
             f"warning: {done.missing_blobs} large inputs or results (blobs) are missing in "

@@ -10,6 +10,9 @@
 ``NAME.cert.pem``  the certificate that was made for it, and ``NAME.key.pem``, its key
 ``NAME.run``       where the running coordinator is: url, pid, since when
 =================  ==================================================================
+
+In a folder where others may write (``/tmp``) they could put any of these there first: only what
+is ours, and what nobody else can have written, is believed.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
 from pathlib import Path
 
 import msgspec
@@ -52,7 +56,8 @@ class FleetFiles:
     Raises
     ------
     Invalid
-        When the name cannot be a file's, the folder cannot be made, or no database is safe there.
+        When the name cannot be a file's, the folder cannot be made, no database is safe there, or
+        the one that is there may be somebody else's.
     """
 
     def __init__(self, name: str, database: str | os.PathLike[str] | None = None) -> None:
@@ -77,6 +82,11 @@ class FleetFiles:
             ) from None
         if self.database.is_dir():
             raise errors.Invalid(f"the database {self.database} is a folder; name a file")
+        _check_folder(self.database.parent)
+        for ending in ("", "-wal", "-shm", "-journal"):  # SQLite believes all of them
+            path = self.database.with_name(self.database.name + ending)
+            with contextlib.suppress(FileNotFoundError):
+                _check_own(path, path.lstat())
 
     def beside(self, suffix: str) -> Path:
         """The neighbour with this suffix."""
@@ -145,8 +155,9 @@ class FleetFiles:
     def read_run(self) -> RunFile | None:
         """Where the coordinator is, or was last."""
         try:
-            return msgspec.json.decode(self.beside(".run").read_bytes(), type=RunFile)
-        except (FileNotFoundError, msgspec.DecodeError):
+            found = read_own(self.beside(".run"))  # the token is sent to where it says
+            return None if found is None else msgspec.json.decode(found, type=RunFile)
+        except msgspec.DecodeError:
             return None
 
     def url_of(self, pid: int) -> str | None:
@@ -162,16 +173,72 @@ class PrivateFile:
         self.path = path
 
     def read(self) -> str | None:
-        """The secret, None when there is none."""
-        with contextlib.suppress(FileNotFoundError):
-            if found := self.path.read_text().strip():
-                self.path.chmod(0o600)
-                return found
-        return None
+        """The secret, None when there is none.
+
+        Raises
+        ------
+        Invalid
+            When somebody else may have put it there.
+        """
+        found = (read_own(self.path) or b"").decode().strip()
+        if found:
+            self.path.chmod(0o600)
+        return found or None
 
     def write(self, secret: str) -> None:
         """Put this one in its place."""
         _write_private(self.path, secret + "\n")
+
+
+def read_own(path: Path) -> bytes | None:
+    """What is in a file of ours, None when there is no such file.
+
+    Raises
+    ------
+    Invalid
+        When somebody else may have put it there, or it cannot be read.
+    """
+    # Neither a link to elsewhere, nor a pipe that is waited for.
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        handle = os.open(path, os.O_RDONLY | flags)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if path.is_symlink():
+            raise errors.Invalid(f"{path} is a link; put the file itself there") from None
+        raise errors.Invalid(f"the file {path} cannot be read: {error.strerror}") from None
+    with os.fdopen(handle, "rb") as file:
+        _check_own(path, os.fstat(handle))
+        return file.read()
+
+
+def _check_own(path: Path, found: os.stat_result) -> None:
+    """Refuse a file that somebody else made or can have written."""
+    if not hasattr(os, "geteuid"):
+        return
+    if not stat.S_ISREG(found.st_mode):
+        raise errors.Invalid(f"{path} is no plain file; remove it")
+    if found.st_uid != os.geteuid():
+        raise errors.Invalid(
+            f"the file {path} belongs to another user; remove it, or name a database in a folder "
+            "of your own"
+        )
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise errors.Invalid(
+            f"others can have written the file {path}; remove it, or `chmod go-w` it when you know "
+            "that what it holds is yours"
+        )
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder in which anybody can replace our files; in a sticky one nobody can."""
+    mode = folder.stat().st_mode
+    if hasattr(os, "geteuid") and mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        raise errors.Invalid(
+            f"everybody can replace the files in {folder}; `chmod o-w` it, or name a database in a "
+            "folder of your own"
+        )
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -29,7 +29,7 @@ from nexapod.coordinator.descriptors import raise_limit
 from nexapod.coordinator.files import FleetFiles, RunFile
 from nexapod.coordinator.keyring import Keyring
 from nexapod.coordinator.lock import DatabaseLock
-from nexapod.coordinator.options import HostOptions, host_headers, is_loopback, url_of
+from nexapod.coordinator.options import HostOptions, host_headers, url_of
 from nexapod.coordinator.room import DiskRoom
 from nexapod.coordinator.service import Service
 from nexapod.coordinator.sweeper import sweep
@@ -38,6 +38,7 @@ from nexapod.coordinator.upkeep import Upkeep
 from nexapod.store.blobs import BlobStore
 from nexapod.store.sqlite import SqliteStore
 from nexapod.store.thread import StoreThread
+from nexapod.wire.trust import is_loopback
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -6,16 +6,21 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 
 from nexapod import errors
 from nexapod.coordinator.files import PrivateFile
+from nexapod.core import events as e
 from nexapod.core.credentials import ANYONE, OWNER, SCOPES, Credential, Scope, owner
+from nexapod.core.events import Event
 from nexapod.ids import new_secret
-from nexapod.store.base import Store, TokenRecord
+from nexapod.store.base import Store
 from nexapod.store.thread import StoreThread
+
+#: Makes a note of what was done to a credential, for the audit.
+Author = Callable[[Credential], e.Audited]
 
 _BEARER = "Bearer "
 
@@ -54,18 +59,25 @@ class Keyring:
         self._digests: dict[str, bytes] = {}
         self._secret = secret
         self._node_token_file = node_token_file
+        #: How changes become durable; a service puts its own commits here.
+        self.write: Callable[..., Awaitable[None]] = self._commit
         self._inviting = asyncio.Lock()
 
     async def load(self) -> None:
-        """Read what the store holds."""
+        """Read what the store holds. What ended here meanwhile stays ended."""
         for record in await self._thread.call(self._store.tokens):
-            self._add(record.credential, record.digest)
+            known = self._by_digest.get(record.digest)
+            if known is None or known.revoked_at is None:
+                self._add(record.credential, record.digest)
         if self._secret is not None:
             self._add(owner(), digest_of(self._secret))
 
     def _add(self, credential: Credential, digest: bytes) -> None:
         self._by_digest[digest] = credential
         self._digests[credential.id] = digest
+
+    async def _commit(self, *events: Event) -> None:
+        await self._thread.call(self._store.commit, events)
 
     # ── asking ───────────────────────────────────────────────────────────────────────────────────
 
@@ -99,6 +111,16 @@ class Keyring:
         digest = self._digests.get(credential_id)
         return digest is not None and self._by_digest[digest].is_live(time.time())
 
+    def still(self, credential: Credential) -> None:
+        """Refuse who was let in a while ago, if that is over: after each wait, and while streaming.
+
+        Raises
+        ------
+        Unauthorized
+        """
+        if credential.id and not self.is_live(credential.id):
+            raise errors.Unauthorized("this token has ended; ask the fleet's owner for a new one")
+
     def secret_is_live(self, secret: str) -> bool:
         """Whether this secret lets anybody in."""
         known = self._by_digest.get(digest_of(secret))
@@ -117,8 +139,11 @@ class Keyring:
         *,
         expires_in_s: float | None = None,
         trusted: bool = True,
+        by: Author | None = None,
     ) -> tuple[Credential, str]:
         """A new credential and its secret, which is shown this once. On disk when this returns.
+
+        The note that `by` makes of it is written in the same commit.
 
         Raises
         ------
@@ -132,7 +157,7 @@ class Keyring:
         expires_at = None if expires_in_s is None else now + expires_in_s
         made = Credential(secrets.token_hex(6), wanted, label, trusted, now, expires_at)
         digest = digest_of(secret)
-        await self._thread.call(self._store.add_token, TokenRecord(made, digest))
+        await self.write(e.TokenMade(made, digest), *_notes(by, made))
         self._add(made, digest)
         return made, secret
 
@@ -147,8 +172,10 @@ class Keyring:
                     file.write(secret)
             return secret
 
-    async def revoke(self, credential_id: str) -> Credential:
+    async def revoke(self, credential_id: str, by: Author | None = None) -> Credential:
         """Let nobody in with it from now on. On disk when this returns; safe to repeat.
+
+        The note that `by` makes of it is written in the same commit.
 
         Raises
         ------
@@ -166,9 +193,13 @@ class Keyring:
         if digest is None:
             raise errors.NotFound("there is no token with this id")
         known = self._by_digest[digest]
-        if known.revoked_at is None:
-            at = time.time()
-            known = msgspec.structs.replace(known, revoked_at=at)
-            self._by_digest[digest] = known  # at once: a slow disk lets nobody in meanwhile
-            await self._thread.call(self._store.revoke_token, credential_id, at)
-        return known
+        at = time.time() if known.revoked_at is None else known.revoked_at
+        ended = msgspec.structs.replace(known, revoked_at=at)
+        self._by_digest[digest] = ended  # at once: a slow disk lets nobody in meanwhile
+        # Always, also when it had ended: the write of then may have failed.
+        await self.write(e.TokenRevoked(credential_id, at), *_notes(by, ended))
+        return ended
+
+
+def _notes(by: Author | None, credential: Credential) -> tuple[e.Audited, ...]:
+    return () if by is None else (by(credential),)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 
 import msgspec
 
 from nexapod import errors
+from nexapod.wire.trust import is_loopback
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -30,8 +30,13 @@ class Limits(msgspec.Struct, frozen=True):
         TLS is agreed on within this time.
     connections
         So many connections may be open that have shown no token; beyond, the oldest ends.
+    connections_per_token, connections_per_node_token
+        So many that have shown one and the same token may be open; beyond, the oldest idle one
+        ends. The fleet's own token is not limited.
+    streams_per_token
+        So many of those may follow events; the next one is refused.
     bodies_bytes
-        All bodies that are being read, together.
+        All bodies that are being read, together. One token may have a quarter of that.
     """
 
     head_s: float = 10.0
@@ -42,6 +47,9 @@ class Limits(msgspec.Struct, frozen=True):
     keep_alive_s: float = 75.0
     handshake_s: float = 10.0
     connections: int = 512
+    connections_per_token: int = 256
+    connections_per_node_token: int = 4096
+    streams_per_token: int = 32
     bodies_bytes: int = 512 * 1024 * 1024
 
     @property
@@ -124,7 +132,11 @@ class HostOptions(msgspec.Struct, frozen=True):
             raise errors.Invalid("insecure=True means plain HTTP; leave it out for TLS")
         if self.tls is False and self.cert is not None:
             raise errors.Invalid("tls=False has no use for a certificate; leave one of them out")
-        if self.limits.connections < 1:
+        limits = self.limits
+        if (
+            min(limits.connections, limits.connections_per_token, limits.connections_per_node_token)
+            < 1
+        ):
             raise errors.Invalid("at least one connection must be allowed")
         if is_loopback(self.host):
             return
@@ -137,16 +149,6 @@ class HostOptions(msgspec.Struct, frozen=True):
                 f"binding {self.host} without TLS would send tokens and data unencrypted; leave "
                 "tls=False out, or pass insecure=True on a network that you trust"
             )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def public_host(host: str) -> str:

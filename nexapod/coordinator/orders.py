@@ -11,15 +11,21 @@ from nexapod import errors
 from nexapod.core.commands import Order
 from nexapod.core.records import Demand
 from nexapod.ids import new_job_id
-from nexapod.wire.codec import JSON, MSGPACK, check_json
+from nexapod.wire.codec import JSON, MSGPACK, check_json, check_msgpack
 from nexapod.wire.messages import NewJob
 
 #: The largest payload, and the largest result, that travels inline; beyond it there are blobs.
 INLINE_BYTES = 16 * 1024 * 1024
+#: Parameters are for people, and in every list.
+PARAMS_BYTES = 64 * 1024
 
 
 def order_of(
-    job: NewJob, content_type: str = JSON, key: str | None = None, owner: str = ""
+    job: NewJob,
+    content_type: str = JSON,
+    key: str | None = None,
+    owner: str = "",
+    sees: str | None = None,
 ) -> Order:
     """Check what the message types cannot say, and build the order.
 
@@ -33,6 +39,8 @@ def order_of(
         An idempotency key from outside the body; one in the body wins.
     owner
         Whose job it is; empty for the fleet's own. Keys of different owners are different keys.
+    sees
+        The owner whose jobs alone it may wait for; None when all.
 
     Raises
     ------
@@ -52,6 +60,12 @@ def order_of(
         )
     if payload is not None and len(payload) > INLINE_BYTES:
         raise errors.TooLarge("a payload over 16 MiB does not travel inline; PUT it under /blobs/")
+    params = as_json(job.params, content_type)
+    if len(params) > PARAMS_BYTES:
+        raise errors.TooLarge(
+            f"'params' are at most {PARAMS_BYTES:,} bytes, since every list shows them; put more "
+            "into the data"
+        )
     if len(set(job.after)) != len(job.after):
         raise errors.Invalid("'after' names the same job twice")
     if job.job_id is not None and job.job_id in job.after:
@@ -77,7 +91,7 @@ def order_of(
         submission=submission,
         payload=payload,
         blob=job.blob,
-        params=as_json(job.params, content_type),
+        params=params,
         name=job.name,
         sweep=job.sweep,
         priority=job.priority,
@@ -88,6 +102,7 @@ def order_of(
         retry_of=job.retry_of,
         deadline_s=job.deadline_s,
         owner=owner,
+        sees=sees,
     )
 
 
@@ -112,6 +127,7 @@ def as_json(raw: msgspec.Raw | msgspec.UnsetType, content_type: str) -> bytes:
     if isinstance(raw, msgspec.UnsetType):
         return b"null"
     if content_type == MSGPACK:
+        check_msgpack(raw)
         try:
             held = msgspec.msgpack.decode(raw)
             text = json.dumps(held, allow_nan=False, ensure_ascii=False, separators=(",", ":"))

@@ -18,11 +18,15 @@ from nexapod.store.restoration import missing_blobs, prepare
 
 
 class Restored(msgspec.Struct, frozen=True):
-    """What a restore did. `kept` is where the database is that was there before, if one was."""
+    """What a restore did. `kept` is where the database is that was there before, if one was.
+
+    `has_tokens`: its tokens were carried over. Else all but the fleet's own were revoked.
+    """
 
     database: Path
     kept: Path | None
     missing_blobs: int
+    has_tokens: bool
 
 
 def restore(files: FleetFiles, backup: Path) -> Restored:
@@ -38,12 +42,12 @@ def restore(files: FleetFiles, backup: Path) -> Restored:
     lock = DatabaseLock(files.lock, files.database, files.url_of)
     try:
         ready = files.database.with_name(f"{files.database.name}.restoring")
-        prepare(backup.absolute(), ready, files.database)
+        has_tokens = prepare(backup.absolute(), ready, files.database)
         kept = _keep(files.database) if files.database.exists() else None
         ready.replace(files.database)
         sync(files.database.parent)
         missing = missing_blobs(files.database, BlobStore(files.blobs))
-        return Restored(files.database, kept, missing)
+        return Restored(files.database, kept, missing, has_tokens)
     finally:
         lock.release()
 

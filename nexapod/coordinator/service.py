@@ -13,20 +13,21 @@ import contextlib
 import hashlib
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from nexapod import errors
 from nexapod.coordinator.feed import Feed
-from nexapod.coordinator.keyring import Keyring
+from nexapod.coordinator.keyring import Author, Keyring
 from nexapod.coordinator.logs import Chronicle
 from nexapod.coordinator.meter import Meter
 from nexapod.coordinator.room import DiskRoom
 from nexapod.core import commands as c
 from nexapod.core import events as e
 from nexapod.core.board import Board
+from nexapod.core.credentials import Credential
 from nexapod.core.decide import Decision, Grant, Verdict, decide, dependencies
 from nexapod.core.records import AttemptReport, ClosedJob, LeasedJob, Value
 from nexapod.core.states import AttemptEnd
@@ -92,6 +93,11 @@ class Poll:
         self.grant = grant
         self.batch: Batch | None = None  # the one that its grant is written with
 
+    @property
+    def key(self) -> tuple[str, str | None]:
+        """What makes two polls the same one."""
+        return self.command.node_id, self.command.request_id
+
 
 class Service:
     """Everything the coordinator does, less the wire. Used on one event loop.
@@ -119,6 +125,7 @@ class Service:
         self.store = store
         self.blobs = blobs
         self.keyring = keyring or Keyring(store, thread, None)
+        self.keyring.write = self.write
         self.room = room or DiskRoom(None)
         self.board = Board()
         self.feed = Feed()
@@ -131,6 +138,7 @@ class Service:
         self._gathering: Batch | None = None
         self._writing: Batch | None = None
         self._polls: dict[Poll, None] = {}
+        self._asking: dict[tuple[str, str | None], Poll] = {}
         self._serving = False
         self._refusal: errors.NexapodError | None = None
         self._payloads: dict[int, Payload] = {}
@@ -193,12 +201,20 @@ class Service:
         await self._settled(decision)
         return decision.reply
 
-    async def write(self, note: e.Audited) -> None:
-        """Write down what somebody did; on disk when this returns."""
+    async def write(self, *events: e.Event) -> None:
+        """Make events durable that nothing needs to be decided for; on disk when this returns."""
         if self._refusal is not None:
             raise self._refusal
-        self._apply([note])
-        await self._settled(Decision([note]))
+        self._apply(events)
+        await self._settled(Decision(list(events)))
+
+    async def revoke(self, credential_id: str, by: Author) -> Credential:
+        """End a credential: nobody gets in with it, and its nodes' leases go back at once."""
+        ended = await self.keyring.revoke(credential_id, by)
+        for node_id, node in self.board.nodes.items():
+            if node.record.credential == credential_id and node.leases:
+                await self.execute(c.Leave(node_id))
+        return ended
 
     async def _settled(self, decision: Decision) -> None:
         """Until everything that the decision's reply depends on is on disk."""
@@ -312,13 +328,15 @@ class Service:
     async def _reload(self) -> None:
         try:
             await self.start()
-        except errors.NexapodError as error:
+        except Exception as error:
+            told = error.message if isinstance(error, errors.NexapodError) else repr(error)
             self._refusal = errors.Unavailable(
-                f"{error.message}; restart the coordinator when its disk is well again"
+                f"{told}; restart the coordinator when its disk is well again"
             )
             logger.error("%s", self._refusal)
             return
         self._refusal = None
+        self._serve()
 
     # ── waiting polls ────────────────────────────────────────────────────────────────────────────
 
@@ -331,10 +349,11 @@ class Service:
                 await self._settled(decision)
             except asyncio.CancelledError:
                 if command.request_id is None:
-                    self._hand_back(command.node_id, grant.jobs)
+                    self.hand_back(command.node_id, grant.jobs)
                 raise
             return grant
         poll = Poll(command, self._loop.create_future())
+        self._supersede(poll)
         self._polls[poll] = None
         timer = self._loop.call_later(wait_s, self._give_up, poll)
         try:
@@ -344,11 +363,23 @@ class Service:
             return grant
         except asyncio.CancelledError:
             if poll.grant.done() and not poll.grant.cancelled() and command.request_id is None:
-                self._hand_back(command.node_id, poll.grant.result().jobs)
+                self.hand_back(command.node_id, poll.grant.result().jobs)
             raise
         finally:
             timer.cancel()
             self._polls.pop(poll, None)
+            if self._asking.get(poll.key) is poll:
+                del self._asking[poll.key]
+
+    def _supersede(self, poll: Poll) -> None:
+        """The same poll again: whoever asked first is gone, and must not take the later's job."""
+        if poll.command.request_id is None:
+            return
+        before = self._asking.get(poll.key)
+        if before is not None:
+            self._polls.pop(before, None)
+            self._give_up(before)
+        self._asking[poll.key] = poll
 
     def _give_up(self, poll: Poll) -> None:
         if not poll.grant.done():
@@ -369,10 +400,10 @@ class Service:
                 continue
             if decision.reply.jobs:
                 del self._polls[poll]
-                poll.batch = self._gathering
+                poll.batch = self._gathering or self._writing
                 poll.grant.set_result(decision.reply)
 
-    def _hand_back(self, node_id: str, jobs: Iterable[LeasedJob]) -> None:
+    def hand_back(self, node_id: str, jobs: Iterable[LeasedJob]) -> None:
         """The poll was gone before its answer: nobody will ever run these."""
         back = tuple(
             AttemptReport(job.id, job.epoch, AttemptEnd.RELEASED) for job in jobs
@@ -380,8 +411,13 @@ class Service:
         with contextlib.suppress(errors.NexapodError):
             self._decide(c.Report(node_id, back, (b"",) * len(back)))
 
-    async def heartbeat(self, command: c.Renew, wait_s: float) -> list[tuple[str, int, str]]:
-        """Renew, then wait up to `wait_s` for a cancel meant for this node."""
+    async def heartbeat(
+        self, command: c.Renew, wait_s: float, check_still: Callable[[], None] = lambda: None
+    ) -> list[tuple[str, int, str]]:
+        """Renew, then wait up to `wait_s` for a cancel meant for this node.
+
+        `check_still` raises when the node may not ask any more after that wait.
+        """
         reply: list[tuple[str, int, str]] = await self.execute(command)
         if wait_s <= 0 or any(status != "ok" for _, _, status in reply):
             return reply
@@ -394,6 +430,7 @@ class Service:
         finally:
             if self._told.get(command.node_id) is told:
                 del self._told[command.node_id]
+        check_still()
         if self._refusal is not None:
             return reply
         answer: list[tuple[str, int, str]] = await self.execute(command)
@@ -405,7 +442,6 @@ class Service:
         self, orders: Sequence[c.Order], note: e.Audited | None = None
     ) -> list[tuple[str, Any]]:
         """Submit jobs, all or none; looks up what the board does not know."""
-        self.room.take(sum(len(order.payload or b"") for order in orders), len(orders))
         board = self.board
         ids = {
             job_id
@@ -417,6 +453,7 @@ class Service:
         closed: dict[str, ClosedJob] = {}
         if ids or keys:
             closed = await self._thread.call(self._look_up, ids, keys)
+        self._take_room([order for order in orders if not self._is_known(order, closed)])
         answer: list[tuple[str, Any]] = await self.execute(c.Submit(tuple(orders), closed), note)
         return answer
 
@@ -425,13 +462,29 @@ class Service:
         found.update({f"key:{k}": job for k, job in self.store.closed_keys(keys).items()})
         return found
 
-    async def submit_new(self, orders: Sequence[c.Order]) -> list[tuple[str, Any]]:
+    async def submit_new(
+        self, orders: Sequence[c.Order], note: e.Audited | None = None
+    ) -> list[tuple[str, Any]]:
         """Submit jobs whose ids were made just now by this process, with no keys to look up."""
         if any(o.after or o.key for o in orders):
-            return await self.submit(orders)
-        self.room.take(sum(len(order.payload or b"") for order in orders), len(orders))
-        answer: list[tuple[str, Any]] = await self.execute(c.Submit(tuple(orders)))
+            return await self.submit(orders, note)
+        self._take_room(orders)
+        answer: list[tuple[str, Any]] = await self.execute(c.Submit(tuple(orders)), note)
         return answer
+
+    def _take_room(self, orders: Sequence[c.Order]) -> None:
+        if orders:
+            size_bytes = sum(len(o.payload or b"") + len(o.params) for o in orders)
+            self.room.take(size_bytes, len(orders))
+
+    def _is_known(self, order: c.Order, closed: dict[str, ClosedJob]) -> bool:
+        """Whether this is a repeat, which takes no room."""
+        board, key = self.board, order.key
+        if key is not None and (
+            key in board.keys or key in board.recent_keys or f"key:{key}" in closed
+        ):
+            return True
+        return order.id in board.jobs or order.id in board.recent or order.id in closed
 
     async def report(self, node_id: str, reports: Sequence[AttemptReport]) -> list[Verdict]:
         """Record how attempts ended; one verdict each."""
@@ -482,6 +535,7 @@ class Service:
             retry_of=job_id,
             key=key,
             after=tuple(after),
+            sees=order.owner or None,
             # The same key for the retry of another job is no repeat, however alike the two are.
             submission=hashlib.sha256(order.submission + job_id.encode()).digest(),
         )

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nexapod import errors
-from nexapod.coordinator.files import FleetFiles
+from nexapod.coordinator.files import FleetFiles, read_own
 from nexapod.coordinator.options import HostOptions, public_host
 
 if TYPE_CHECKING:
@@ -67,12 +67,14 @@ def tls_of(options: HostOptions, files: FleetFiles) -> Tls | None:
         return None
     if options.cert is not None and options.key is not None:
         return _given(Path(options.cert).expanduser(), Path(options.key).expanduser())
-    if not (files.certificate.path.exists() and files.key.path.exists()):
+    found = read_own(files.certificate.path)  # others may read it: it is shown to everybody
+    certificate = None if found is None else found.decode(errors="replace")
+    if certificate is None or files.key.read() is None:
         certificate, key = _made(_names(options.host))
         files.key.write(key)
         files.certificate.write(certificate)
     context = _context(files.certificate.path, files.key.path)
-    return Tls(context, fingerprint_of(files.certificate.path.read_text()), ())
+    return Tls(context, fingerprint_of(certificate), ())
 
 
 def fingerprint_of(pem: str) -> str:

@@ -224,6 +224,7 @@ class Board:
         known.last_seen_s, known.last_seen_at = event.mono_s, event.at
         known.left = False
         known.fits.clear()
+        known.runnable.forget()
 
     def _seen(self, event: e.NodeSeen) -> None:
         node = self.nodes[event.node_id]
@@ -309,4 +310,6 @@ _APPLY: dict[type[e.Event], Callable[[Board, e.Event], None]] = {
     e.NodeLeft: Board._left,  # type: ignore[dict-item]
     e.CancelsTold: Board._told,  # type: ignore[dict-item]
     e.Audited: lambda board, event: None,
+    e.TokenMade: lambda board, event: None,
+    e.TokenRevoked: lambda board, event: None,
 }

@@ -25,7 +25,8 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     """One job to be submitted. `submission` is a digest of everything in it, for repeats.
 
     `payload` or `blob` is what the node gets, `params` JSON for people; the board reads neither.
-    `deadline_s`: how long after its submission the job may still end well.
+    `deadline_s`: how long after its submission the job may still end well. `sees`: the owner whose
+    jobs alone it may wait for, since it gets their results; None when all.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     retry_of: str | None = None
     owner: str = ""
     deadline_s: float | None = None
+    sees: str | None = None
 
 
 class Command(msgspec.Struct, frozen=True, gc=False):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from nexapod.core.commands import Order
+from nexapod.core.credentials import Credential
 from nexapod.core.records import Failure, JobSpec, NodeRecord, Value
 from nexapod.core.states import AttemptEnd, JobState
 
@@ -146,6 +147,20 @@ class Audited(Event, frozen=True):
     action: str
     subject: str = ""
     detail: str = "{}"
+
+
+class TokenMade(Event, frozen=True):
+    """A credential was made. `digest` is the sha256 of its secret. The board stays as it is."""
+
+    credential: Credential
+    digest: bytes
+
+
+class TokenRevoked(Event, frozen=True):
+    """A credential lets nobody in any more. Nothing on the board changes."""
+
+    credential_id: str
+    at: float
 
 
 #: Events that change nothing on disk.

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from nexapod.core.records import Capacity, Demand, NodeRecord, NodeView
+from nexapod.core.runnable import Runnable
 from nexapod.core.schedule import why_not
 from nexapod.core.states import NodeState
 
@@ -20,7 +21,7 @@ class Node:
     """A registered node."""
 
     __slots__ = ("cancels", "completed", "failed", "fits", "last_seen_at", "last_seen_s", "leases",
-                 "left", "record")  # fmt: skip
+                 "left", "record", "runnable")  # fmt: skip
 
     def __init__(self, record: NodeRecord, mono_s: float, at: float) -> None:
         self.record = record
@@ -32,6 +33,7 @@ class Node:
         self.completed = 0
         self.failed = 0
         self.fits: dict[Demand, bool] = {}
+        self.runnable = Runnable()
 
     @property
     def capacity(self) -> Capacity:

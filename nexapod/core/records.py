@@ -267,6 +267,6 @@ class AttemptReport(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     end: AttemptEnd = AttemptEnd.COMPLETED
     value: Value | None = None
     failure: Failure | None = None
-    run_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    run_s: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = None
     output: str = ""
     peak_memory_bytes: Whole | None = None

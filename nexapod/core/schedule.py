@@ -1,6 +1,6 @@
 """Who gets which job: requirements, and the order in which jobs wait.
 
-Jobs with equal demands wait in one line, so a poll looks at the heads of the lines its node can
+Jobs with equal demands wait in one line, so a poll looks at the heads of lines that its node can
 serve and never at the jobs behind them: the cost of a poll does not grow with the queue.
 """
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 GB = 1_000_000_000
 _SEQ = operator.attrgetter("spec.seq")
+
+#: Priority, negated, and seq.
+Rank = tuple[int, int]
 
 
 def why_not(capacity: Capacity, demand: Demand) -> str | None:
@@ -159,9 +162,12 @@ class Band:
 class Line:
     """Jobs of one demand, by priority."""
 
-    __slots__ = ("bands", "priorities")
+    __slots__ = ("bands", "demand", "noted", "priorities")
 
-    def __init__(self) -> None:
+    def __init__(self, demand: Demand) -> None:
+        self.demand = demand
+        #: The rank of a job in it that was news, if that still waits: none before it is first.
+        self.noted: Rank | None = None
         self.bands: dict[int, Band] = {}
         self.priorities: list[int] = []  # negated, ascending: the highest priority first
 
@@ -191,17 +197,21 @@ class Line:
             self.priorities.remove(-priority)
 
 
-def _rank(job: Job) -> tuple[int, int]:
+def rank_of(job: Job) -> Rank:
+    """The lower, the sooner it is its turn."""
     return (-job.spec.priority, job.spec.seq)
 
 
 class Queue:
     """All waiting jobs: one line per demand."""
 
-    __slots__ = ("lines", "size")
+    __slots__ = ("lines", "news", "size")
 
     def __init__(self) -> None:
         self.lines: dict[Demand, Line] = {}
+        #: Every line once more whenever it may have got a better first job. Begun anew, as another
+        #: list, before what is old in it outnumbers the lines.
+        self.news: list[Line] = []
         self.size = 0
 
     def __len__(self) -> int:
@@ -209,11 +219,18 @@ class Queue:
 
     def add(self, job: Job) -> None:
         """Queue `job` by its demand, priority and seq."""
-        line = self.lines.get(job.spec.demand)
+        demand = job.spec.demand
+        line = self.lines.get(demand)
         if line is None:
-            line = self.lines[job.spec.demand] = Line()
+            line = self.lines[demand] = Line(demand)
         line.add(job)
         self.size += 1
+        rank = rank_of(job)
+        if line.noted is None or rank < line.noted:
+            line.noted = rank
+            self.news.append(line)
+            if len(self.news) > 2 * len(self.lines) + 1000:
+                self.news = list(self.lines.values())
 
     def discard(self, job: Job) -> None:
         """Take `job` out."""
@@ -221,10 +238,7 @@ class Queue:
         line = self.lines[demand]
         line.discard(job)
         self.size -= 1
+        if line.noted == rank_of(job):
+            line.noted = None
         if not line.priorities:
             del self.lines[demand]
-
-    def first(self, demands: Iterable[Demand]) -> Iterator[Job]:
-        """Waiting jobs of these demands, best first: by priority, then creation, then id."""
-        lines = [iter(self.lines[d]) for d in demands]
-        return lines[0] if len(lines) == 1 else heapq.merge(*lines, key=_rank)

@@ -59,10 +59,10 @@ class Agent:
         gpus = find_gpus()
         self._profile = probe.profile(options.runner, options.weights, gpus)
         self._link = Link(options, self.chronicle.say)
-        self._blobs = Blobs(self._link, scratch.path / "blobs")
         self._registration = Registration(
             self._link, self.chronicle, self._register_body, self._lost, self._serve
         )
+        self._blobs = Blobs(self._link, self._registration, scratch.path / "blobs")
         self._shelf = Shelf(scratch.path)
         self._reporter = Reporter(
             options.name, self._link, self._shelf, self._registration, self.chronicle

@@ -9,9 +9,9 @@ import secrets
 from collections import Counter, OrderedDict
 from pathlib import Path
 
-from nexapod.errors import BadRequest, NexapodError
-from nexapod.node.backoff import Backoff
+from nexapod.errors import BadRequest, NotFound
 from nexapod.node.link import Link
+from nexapod.node.registration import REFUSALS, Registration
 
 _MEMORY_BYTES = 64 << 20
 _DISK_BYTES = 8 << 30
@@ -26,20 +26,24 @@ class Blobs:
     ----------
     link
         Where they come from.
+    registration
+        What a refusal of the node's token is told to.
     directory
         Where they are kept, one file per blob, named by its sha256.
     """
 
-    def __init__(self, link: Link, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+    def __init__(self, link: Link, registration: Registration, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.directory = directory
         self._link = link
+        self._registration = registration
         self._memory: OrderedDict[str, bytes] = OrderedDict()
         self._memory_bytes = 0
         self._disk: OrderedDict[str, int] = OrderedDict()
         self._disk_bytes = 0
         self._turns = asyncio.Semaphore(_TRANSFERS)
         self._pins: Counter[str] = Counter()
+        self._waiting: Counter[str] = Counter()
         self._fetching: dict[str, asyncio.Task[None]] = {}
         self._look_around()
 
@@ -72,8 +76,14 @@ class Blobs:
         if transfer is None:
             transfer = asyncio.create_task(self._transfer(sha256))
             self._fetching[sha256] = transfer
-            transfer.add_done_callback(lambda _: self._fetching.pop(sha256, None))
-        await asyncio.shield(transfer)
+        self._waiting[sha256] += 1
+        try:
+            await asyncio.shield(transfer)
+        finally:
+            self._waiting[sha256] -= 1
+            if not self._waiting[sha256]:  # its jobs were ended: nobody wants it any more
+                del self._waiting[sha256], self._fetching[sha256]
+                transfer.cancel()
 
     def pin(self, sha256: str) -> None:
         """Keep the blob until `unpin`."""
@@ -93,17 +103,18 @@ class Blobs:
     async def _transfer(self, sha256: str) -> None:
         path = self.directory / sha256
         part = path.with_name(f"{sha256}.{secrets.token_hex(4)}")
-        backoff = Backoff()
+        is_sure = False
         try:
             while True:
                 try:
-                    async with self._turns:
-                        size = await self._read_into(sha256, part)
+                    size = await self._link.repeat(lambda: self._read_into(sha256, part))
                     break
-                except NexapodError as error:
-                    if not error.retryable:
+                except REFUSALS as error:  # as for reports: the token may be let in again
+                    await self._registration.refused(error)
+                except NotFound:  # another fleet may answer; registering again tells
+                    if is_sure:
                         raise
-                    await self._link.pause(backoff.next_s())
+                    is_sure = await self._registration.renew("the coordinator misses a blob")
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
@@ -117,15 +128,16 @@ class Blobs:
     async def _read_into(self, sha256: str, part: Path) -> int:
         digest = hashlib.sha256()
         size = 0
-        with part.open("wb") as file:
+        async with self._turns:
+            with part.open("wb") as file:
 
-            def keep(piece: bytes) -> None:
-                nonlocal size
-                digest.update(piece)
-                file.write(piece)
-                size += len(piece)
+                def keep(piece: bytes) -> None:
+                    nonlocal size
+                    digest.update(piece)
+                    file.write(piece)
+                    size += len(piece)
 
-            await self._link.get_blob(sha256, keep)
+                await self._link.get_blob(sha256, keep)
         if digest.hexdigest() != sha256:
             raise BadRequest("the coordinator sent other bytes than the hash says")
         return size

@@ -76,8 +76,7 @@ class Heartbeat:
                 self._heard(began_at, reply)
                 if was_away:
                     # Another fleet may answer in its place, and know a node of this name too.
-                    was_away = False
-                    await self._registration.renew("the coordinator was away")
+                    was_away = not await self._registration.renew("the coordinator was away")
                 await asyncio.sleep(max(0.0, _LEASTWAIT_S - (clock_s() - began_at)))
         finally:
             watch.cancel()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -16,7 +17,7 @@ from nexapod import errors
 from nexapod.node.backoff import Backoff
 from nexapod.node.options import NodeOptions
 from nexapod.wire import messages as m
-from nexapod.wire.trust import distrust, pinned
+from nexapod.wire.trust import distrust, pinned, warn_if_unencrypted
 
 if TYPE_CHECKING:
     import aiohttp
@@ -38,15 +39,22 @@ _BY_STATUS = {kind.http_status: kind for kind in reversed(_tree(errors.NexapodEr
 
 
 def error_from(status: int, body: bytes, content_type: str) -> errors.NexapodError:
-    """The error that an answer outside 2xx stands for."""
-    decode = msgspec.msgpack.decode if "msgpack" in content_type else msgspec.json.decode
-    try:
-        told = decode(body, type=m.ErrorReply).error
-    except msgspec.MsgspecError:
-        kind = _BY_STATUS.get(status, errors.Unavailable if status >= 500 else errors.NexapodError)
-        return kind(f"the coordinator answered with HTTP status {status}")
+    """The error that a coordinator's answer outside 2xx stands for.
+
+    Raises
+    ------
+    msgspec.MsgspecError
+        When no coordinator says it like that.
+    """
+    told = _decode(body, content_type, m.ErrorReply).error
     kind = _BY_CODE.get(told.code) or _BY_STATUS.get(status, errors.NexapodError)
     return kind(told.message, **told.details)
+
+
+def _decode(body: bytes, content_type: str, kind: type[T]) -> T:
+    if "msgpack" in content_type:
+        return msgspec.msgpack.decode(body, type=kind)
+    return msgspec.json.decode(body, type=kind)
 
 
 class Link:
@@ -82,6 +90,7 @@ class Link:
         token = self._options.token_or_environment
         if token:
             headers["Authorization"] = f"Bearer {token}"
+            warn_if_unencrypted(self._base, token, logging.getLogger("nexapod.node"))
         connector = aiohttp.TCPConnector(
             limit=0,
             keepalive_timeout=60,  # shorter than the coordinator's, so that it ends none in use
@@ -134,6 +143,8 @@ class Link:
         """``GET /blobs/{sha256}``: each piece goes to `keep`."""
 
         async def read(response: aiohttp.ClientResponse) -> None:
+            if response.content_type != "application/octet-stream":
+                raise msgspec.DecodeError("no blob")
             async for piece in response.content.iter_chunked(1 << 20):
                 keep(piece)
 
@@ -143,9 +154,9 @@ class Link:
         """``PUT /blobs/{sha256}`` with a file's `size` bytes, streamed, until it is stored."""
 
         async def done(response: aiohttp.ClientResponse) -> None:
-            await response.read()
+            _decode(await response.read(), response.content_type, m.BlobStored)
 
-        await self._repeat(
+        await self.repeat(
             lambda: self._once(
                 "PUT", f"/blobs/{sha256}", _pieces(path), _PATIENCE_S + size / _SLOWEST_BYTES_PER_S,
                 done, {"Content-Type": "application/octet-stream", "Content-Length": str(size)},
@@ -163,17 +174,14 @@ class Link:
         limit_s = wait_s + _PATIENCE_S + len(raw) / _SLOWEST_BYTES_PER_S
 
         async def read(response: aiohttp.ClientResponse) -> T:
-            answer = await response.read()
-            if "msgpack" in response.headers.get("Content-Type", ""):
-                return msgspec.msgpack.decode(answer, type=kind)
-            return msgspec.json.decode(answer, type=kind)
+            return _decode(await response.read(), response.content_type, kind)
 
         async def once() -> T:
             return cast(T, await self._once("POST", path, raw, limit_s, read, headers))
 
-        return cast(T, await self._repeat(once)) if forever else await once()
+        return await self.repeat(once) if forever else await once()
 
-    async def _repeat(self, once: Callable[[], Any]) -> Any:
+    async def repeat(self, once: Callable[[], Awaitable[T]]) -> T:
         """Try until there is an answer that a repeat cannot change."""
         backoff = Backoff(cap_s=self._cap_s)
         while True:
@@ -210,32 +218,33 @@ class Link:
                 method, self._base + path, data=body, timeout=timeout, headers=headers,
                 allow_redirects=False,
             ) as response:  # fmt: skip
+                self.refused = False
                 if response.status >= 300:
                     raise await self._refusal(response)
                 answer = await read(response)
+        except errors.NexapodError:
+            raise  # one of them is a TimeoutError too
         except aiohttp.ClientError as error:
+            os_error = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else None
+            self.refused = isinstance(os_error, ConnectionRefusedError)
             if (untrusted := await distrust(error, self._base, first=not self._met)) is not None:
                 if not self._met:
                     raise untrusted from None
-                # It may come back, and a node that has work does not leave; but say it at once.
-                self._told_at = self._told_at if self._is_displaced else -math.inf
-                self._is_displaced = True
-                raise errors.Unreachable(str(untrusted)) from None
-            os_error = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else None
-            self.refused = isinstance(os_error, ConnectionRefusedError)
+                raise self._displaced(str(untrusted)) from None
             raise errors.Unreachable(_reason(error)) from None
         except (TimeoutError, OSError) as error:
             self.refused = False
             raise errors.Unreachable(_reason(error)) from None
-        except msgspec.MsgspecError as error:
-            raise errors.BadRequest(f"the coordinator's answer makes no sense: {error}") from None
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise self._displaced(
+                f"something other than a nexapod coordinator answers at {self._base} "
+                f"(HTTP {response.status})"
+            ) from None
         self._heard()
         return answer
 
     async def _refusal(self, response: aiohttp.ClientResponse) -> errors.NexapodError:
-        error = error_from(
-            response.status, await response.read(), response.headers.get("Content-Type", "")
-        )
+        error = error_from(response.status, await response.read(), response.content_type)
         with contextlib.suppress(ValueError):  # a date: our own back-off will do
             error.details["retry_after_s"] = float(response.headers.get("Retry-After", 0.0))
         # One that does not know our token is another fleet's, on a port that ours once had: hearing
@@ -244,9 +253,14 @@ class Link:
             self._heard()
         return error
 
+    def _displaced(self, message: str) -> errors.Unreachable:
+        """Somebody else answers. Ours may come back, and a node that has work does not leave."""
+        self._told_at = self._told_at if self._is_displaced else -math.inf  # say it at once
+        self._is_displaced = True
+        return errors.Unreachable(message)
+
     def _heard(self) -> None:
         self.answered_at = time.monotonic()
-        self.refused = False
         self._met = True
         self._is_displaced = False
         if self._away_since is not None:

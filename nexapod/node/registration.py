@@ -63,6 +63,9 @@ class Registration:
             except NexapodError as error:
                 await self.refused(error)
                 return False
+            except OSError as error:
+                await self._full(error)
+                return False
             return True
 
     async def refused(self, error: NexapodError) -> None:
@@ -74,6 +77,11 @@ class Registration:
         delay_s = self._patience.next_s(1.0)
         self._chronicle.warn(f"the coordinator refuses: {error}; asking again in {delay_s:.0f} s")
         await asyncio.sleep(delay_s)
+
+    async def _full(self, error: OSError) -> None:
+        """Wait: which fleet has answered could not be noted, and reports must not be mixed."""
+        self._chronicle.warn(f"the node's disk takes no results: {error.strerror}; make room")
+        await asyncio.sleep(self._patience.next_s(1.0))
 
     async def after(self, error: NexapodError) -> None:
         """What any loop does about a refusal of its request."""
@@ -87,8 +95,8 @@ class Registration:
         self._patience.reset()
 
     def _took(self, reply: m.Registered) -> None:
-        self._round += 1
         self._fleet(reply.fleet_id)
+        self._round += 1
         self.lease_s = reply.lease_s
         self.is_trusted = reply.trusted
         self._known.set()

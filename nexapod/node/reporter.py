@@ -19,6 +19,7 @@ from nexapod.wire import messages as m
 
 _COUNT = 2000
 _BYTES = 24 << 20
+_FULL_S = 1.0
 #: Statuses of a single report that are no answer yet.
 _NOT_YET = frozenset({"unavailable", "storage_full", "slow_down"})
 
@@ -43,6 +44,8 @@ class Reporter:
         self._registration = registration
         self._chronicle = chronicle
         self._fresh: list[tuple[str, int | None, bytes]] = []
+        self._writing: asyncio.Handle | None = None
+        self._is_full = False
         self._uploading: set[asyncio.Task[None]] = set()
         self._uploads: set[tuple[str, int]] = set()
         self._news = asyncio.Event()
@@ -56,10 +59,10 @@ class Reporter:
 
     def add_encoded(self, job_id: str, epoch: int | None, report: bytes) -> None:
         """Report with bytes that a runner encoded."""
-        if not self._fresh:
-            # One write for all that end in this turn of the loop.
-            asyncio.get_running_loop().call_soon(self._write)
         self._fresh.append((job_id, epoch, report))
+        if self._writing is None:
+            # One write for all that end in this turn of the loop.
+            self._writing = asyncio.get_running_loop().call_soon(self._write)
 
     def add_large(
         self, job_id: str, epoch: int, report: bytes, path: Path, sha256: str, size: int
@@ -73,7 +76,7 @@ class Reporter:
     def serve(self, fleet_id: str) -> tuple[int, int]:
         """Report to this fleet from now on; see `Shelf.serve`."""
         if self._shelf.serves_another_than(fleet_id):
-            self._write()
+            self._spool()
             for upload in self._uploading:
                 upload.cancel()  # its lease is lost, like those of jobs that run
         found = self._shelf.serve(fleet_id)
@@ -112,13 +115,30 @@ class Reporter:
                 self._told.set()
 
     def _write(self) -> None:
-        fresh, self._fresh = self._fresh, []
-        self._shelf.spool.add(fresh)
+        """Spool what is fresh; held in memory, and tried again, while the disk is full."""
+        self._writing = None
+        try:
+            self._spool()
+        except OSError as error:
+            if not self._is_full:
+                self._is_full = True
+                self._chronicle.warn(
+                    f"the node's disk takes no results: {error.strerror}; they are held in memory "
+                    "until there is room"
+                )
+            self._writing = asyncio.get_running_loop().call_later(_FULL_S, self._write)
+        else:
+            self._is_full = False
+
+    def _spool(self) -> None:
+        self._shelf.spool.add(self._fresh)
+        self._fresh = []
         self._news.set()
 
     async def _upload(
         self, job_id: str, epoch: int, report: bytes, path: Path, sha256: str, size: int
     ) -> None:
+        is_sure = False
         try:
             while True:
                 try:
@@ -126,6 +146,10 @@ class Reporter:
                     break
                 except REFUSALS as error:  # as for reports: the token may be let in again
                     await self._registration.refused(error)
+                except NexapodError as error:
+                    if is_sure:
+                        raise
+                    is_sure = await self._registration.renew(f"a result was refused ({error})")
         except NexapodError as error:
             failure = Failure(
                 message=f"the coordinator did not take the large result: {error}", retryable=False
@@ -137,46 +161,60 @@ class Reporter:
             self._uploads.discard((job_id, epoch))
             path.unlink(missing_ok=True)
 
-    async def _send(self, spool: Spool, items: list[Spooled]) -> None:
+    async def _send(self, spool: Spool, items: list[Spooled], is_sure: bool = False) -> None:
+        """Send these.
+
+        Parameters
+        ----------
+        is_sure
+            The node has just registered, with the fleet that the spool is for: what that says of
+            a report is believed.
+        """
         await self._registration.wait()
         if spool is not self._shelf.spool:
             return  # they lie aside, for the fleet that they belong to
         raws = [msgspec.Raw(spool.frame(item)) for item in items]
         try:
             reply = await self._link.results(msgspec.msgpack.encode(_Results(self._node_id, raws)))
-        except NotFound as error:
-            if error.details.get("action") != "register":
-                await self._refused(spool, items, error)
-                return
-            await self._registration.renew()
         except NexapodError as error:
-            await self._refused(spool, items, error)
+            if isinstance(error, NotFound) and error.details.get("action") == "register":
+                await self._registration.renew()
+            else:
+                await self._refused(spool, items, error, is_sure)
         else:
-            await self._answered(spool, items, reply.reports)
+            if spool is self._shelf.spool:
+                await self._answered(spool, items, reply.reports, is_sure)
 
     async def _answered(
-        self, spool: Spool, items: list[Spooled], statuses: list[m.ReportStatus]
+        self, spool: Spool, items: list[Spooled], statuses: list[m.ReportStatus], is_sure: bool
     ) -> None:
-        # Deleted, or never this coordinator's: another fleet may have taken the address over since
-        # the node registered. Registering tells, and then these lie aside.
-        has_strangers = any(told.status == NotFound.code for told in statuses)
-        why = "the coordinator does not know a job"
-        if has_strangers and not await self._registration.renew(why):
-            return
-        if spool is not self._shelf.spool:
-            return
-        done = []
+        done, unknown = [], []
         for item, told in zip(items, statuses, strict=False):
             if told.status in _NOT_YET:
+                continue
+            if told.status == NotFound.code and not is_sure:
+                unknown.append(item)
                 continue
             done.append(item)
             if told.status != "recorded":
                 self._chronicle.say(f"job {item.job_id}: {told.message or told.status}")
         spool.remove(done)
-        if len(done) < len(items):
+        if unknown:
+            await self._doubt(spool, unknown, "the coordinator does not know a job")
+        elif len(done) < len(items):
             await asyncio.sleep(1.0)
 
-    async def _refused(self, spool: Spool, items: list[Spooled], error: NexapodError) -> None:
+    async def _doubt(self, spool: Spool, items: list[Spooled], why: str) -> None:
+        """Another fleet may have taken the address over since the node registered.
+
+        Registering again tells: then these lie aside. Else they are sent once more.
+        """
+        if await self._registration.renew(why):
+            await self._send(spool, items, is_sure=True)
+
+    async def _refused(
+        self, spool: Spool, items: list[Spooled], error: NexapodError, is_sure: bool
+    ) -> None:
         """The whole batch was refused: find the report that it was refused for."""
         if error.http_status in (401, 403):
             await self._registration.refused(error)
@@ -187,6 +225,9 @@ class Reporter:
             await self._send(spool, items[middle:])
             return
         if spool is not self._shelf.spool:
+            return
+        if not is_sure:
+            await self._doubt(spool, items, "the coordinator refused a report")
             return
         item = items[0]
         report = msgspec.msgpack.decode(spool.frame(item), type=AttemptReport)

@@ -7,6 +7,7 @@ sync per report would cost every job. A ``kill -9`` of the agent loses nothing t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 from pathlib import Path
@@ -68,13 +69,16 @@ class Spool:
         return [(s.job_id, s.epoch) for s in self._waiting.values() if s.epoch is not None]
 
     def add(self, reports: list[tuple[str, int | None, bytes]]) -> None:
-        """Append encoded reports, (job, epoch, bytes) each, in one write."""
-        parts: list[bytes] = []
+        """Append encoded reports, (job, epoch, bytes) each, in one write: all of them or none.
+
+        Raises
+        ------
+        OSError
+            When the disk does not take them.
+        """
+        _write(self._fd, [frame for _, _, frame in reports], self._end)
         for job_id, epoch, frame in reports:
-            item = Spooled(job_id, epoch, self._end + _LENGTH.size, frame)
-            self._hold(item)
-            parts += (_LENGTH.pack(len(frame)), frame)
-        self._write(b"".join(parts))
+            self._hold(Spooled(job_id, epoch, self._end + _LENGTH.size, frame))
 
     def first(self, count: int, limit_bytes: int) -> list[Spooled]:
         """The oldest waiting reports: at least one, and no more bytes than `limit_bytes`."""
@@ -101,7 +105,8 @@ class Spool:
             os.ftruncate(self._fd, 0)
             self._end = 0
         elif next(iter(self._waiting)) > _COMPACT_BYTES:
-            self._compact()
+            with contextlib.suppress(OSError):  # a full disk: the file stays as long as it is
+                self._compact()
 
     def close(self) -> None:
         """Close the file; what waits stays in it."""
@@ -114,11 +119,6 @@ class Spool:
             item.frame = None  # read back when it is sent
         else:
             self._in_memory_bytes += item.size
-
-    def _write(self, raw: bytes) -> None:
-        view = memoryview(raw)
-        while view:
-            view = view[os.write(self._fd, view) :]
 
     def _load(self) -> None:
         size = os.fstat(self._fd).st_size
@@ -139,21 +139,35 @@ class Spool:
     def _compact(self) -> None:
         """Drop the answered front of the file, so that a busy node's spool stays small."""
         held = list(self._waiting.values())
-        frames = [(s.job_id, s.epoch, self.frame(s)) for s in held]
+        frames = [self.frame(item) for item in held]
         fresh = self._path.with_suffix(".new")
         fresh.unlink(missing_ok=True)
         fd = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        old, self._fd = self._fd, fd
+        try:
+            _write(fd, frames, 0)
+            fresh.replace(self._path)
+        except OSError:
+            os.close(fd)
+            fresh.unlink(missing_ok=True)
+            raise
+        os.close(self._fd)
+        self._fd = fd
         self._waiting, self._end, self._in_memory_bytes = {}, 0, 0
         # The same objects go on: a batch that is on its way holds them.
-        parts: list[bytes] = []
-        for item, (_, _, frame) in zip(held, frames, strict=True):
+        for item, frame in zip(held, frames, strict=True):
             item.offset, item.frame = self._end + _LENGTH.size, frame
             self._hold(item)
-            parts += (_LENGTH.pack(len(frame)), frame)
-        self._write(b"".join(parts))
-        fresh.replace(self._path)
-        os.close(old)
+
+
+def _write(fd: int, frames: list[bytes], end: int) -> None:
+    """Append `frames` to a file of `end` bytes, or leave it as it was."""
+    view = memoryview(b"".join(p for frame in frames for p in (_LENGTH.pack(len(frame)), frame)))
+    try:
+        while view:
+            view = view[os.write(fd, view) :]
+    except OSError:
+        os.ftruncate(fd, end)
+        raise
 
 
 def encode_report(report: AttemptReport) -> tuple[str, int | None, bytes]:

@@ -21,8 +21,10 @@ JOB_COLUMNS = (
 #: The columns of `Store.attempt_rows`, in order. `error` is JSON text.
 ATTEMPT_COLUMNS = (
     "job_id", "epoch", "node", "name", "sweep", "params", "leased_at", "started_at",
-    "ended_at", "end", "run_s", "peak_memory_bytes", "error",
+    "ended_at", "end", "run_s", "peak_memory_bytes", "error", "seq",
 )  # fmt: skip
+#: Attempts in one page: read in some hundredths of a second, in which nothing is committed.
+ATTEMPT_PAGE = 10_000
 
 
 class Payload(msgspec.Struct, frozen=True):
@@ -115,9 +117,13 @@ class Store(Protocol):
         """Jobs as rows of `JOB_COLUMNS`."""
 
     def attempt_rows(
-        self, job_ids: Sequence[str] | None = None, owner: str | None = None
+        self,
+        job_ids: Sequence[str] | None = None,
+        owner: str | None = None,
+        after: tuple[int, int] = (0, 0),
+        limit: int = ATTEMPT_PAGE,
     ) -> list[tuple[Any, ...]]:
-        """Attempts as rows of `ATTEMPT_COLUMNS`, oldest first, at most a million."""
+        """Attempts as rows of `ATTEMPT_COLUMNS`, in order of (seq, epoch), those past `after`."""
 
     def sweeps(self, owner: str | None = None) -> list[tuple[str, int]]:
         """Every sweep's name and number of jobs, oldest first."""
@@ -130,12 +136,6 @@ class Store(Protocol):
 
     def tokens(self) -> list[TokenRecord]:
         """Every credential that was ever made."""
-
-    def add_token(self, record: TokenRecord) -> None:
-        """Keep a credential; on disk when this returns."""
-
-    def revoke_token(self, credential_id: str, at: float) -> None:
-        """Mark a credential as revoked; on disk when this returns."""
 
     def audit_rows(self, after_seq: int = 0, limit: int = 1000) -> list[tuple[Any, ...]]:
         """Who did what, as rows of `AUDIT_COLUMNS`, oldest first."""

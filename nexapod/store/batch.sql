@@ -1,6 +1,7 @@
 -- How a batch is written: every row of it is inserted into one of two views, whose triggers put it
 -- where it belongs. So a whole batch is one statement, and one transaction by itself; the
--- interpreter is let go of once and not once a table. They live as long as the connection.
+-- interpreter is let go of once and not once a table. They live as long as the connection. What would
+-- change nothing is a contradiction, and undoes the batch: a final state stays, whatever the core says.
 
 CREATE TEMP VIEW new_jobs (seq, id, kind, name, sweep, params, demand, priority, retries, timeout_s,
                            key, after, retry_of, submission, created_at, owner, deadline_at, epoch,
@@ -29,14 +30,16 @@ END;
 CREATE TEMP TRIGGER attempt_ended INSTEAD OF INSERT ON changes WHEN NEW.what = 'end' BEGIN
   UPDATE attempts SET end = NEW.c, ended_at = NEW.d, run_s = NEW.e, peak_memory_bytes = NEW.f,
                       error = NEW.g, output = NEW.h
-  WHERE seq = NEW.a AND epoch = NEW.b;
+  WHERE seq = NEW.a AND epoch = NEW.b AND end IS NULL;
+  SELECT RAISE(ABORT, 'an attempt ends that does not run') WHERE changes() = 0;
 END;
 
 -- (seq, state, epoch, node, at, not_before)
 CREATE TEMP TRIGGER job_placed INSTEAD OF INSERT ON changes WHEN NEW.what = 'place' BEGIN
   UPDATE jobs SET state = NEW.b, epoch = coalesce(NEW.c, epoch), node = NEW.d, started_at = NEW.e,
                   not_before = NEW.f
-  WHERE seq = NEW.a;
+  WHERE seq = NEW.a AND state IN ('pending','assigned');
+  SELECT RAISE(ABORT, 'a job moves that is not open') WHERE changes() = 0;
 END;
 
 -- (seq, failures, lost_on)
@@ -49,7 +52,8 @@ CREATE TEMP TRIGGER job_closed INSTEAD OF INSERT ON changes WHEN NEW.what = 'clo
   UPDATE jobs SET state = NEW.b, epoch = NEW.c, node = NEW.d, finished_at = NEW.e, run_s = NEW.f,
                   error = NEW.g, not_before = NULL,
                   started_at = coalesce(NEW.e - NEW.f, started_at)
-  WHERE seq = NEW.a;
+  WHERE seq = NEW.a AND state IN ('pending','assigned');
+  SELECT RAISE(ABORT, 'a job ends that is not open') WHERE changes() = 0;
 END;
 
 -- (seq, format, size, data, blob, digest, trusted)
@@ -82,4 +86,15 @@ END;
 CREATE TEMP TRIGGER audit_written INSTEAD OF INSERT ON changes WHEN NEW.what = 'audit' BEGIN
   INSERT INTO audit (at, actor, address, action, subject, detail)
   VALUES (NEW.a, NEW.b, NEW.c, NEW.d, NEW.e, NEW.f);
+END;
+
+-- (id, hash, scopes, label, trusted, created_at, expires_at)
+CREATE TEMP TRIGGER token_made INSTEAD OF INSERT ON changes WHEN NEW.what = 'token' BEGIN
+  INSERT INTO tokens (id, hash, scopes, label, trusted, created_at, expires_at)
+  VALUES (NEW.a, NEW.b, NEW.c, NEW.d, NEW.e, NEW.f, NEW.g);
+END;
+
+-- (id, at)
+CREATE TEMP TRIGGER token_revoked INSTEAD OF INSERT ON changes WHEN NEW.what = 'revoke' BEGIN
+  UPDATE tokens SET revoked_at = coalesce(revoked_at, NEW.b) WHERE id = NEW.a;
 END;

@@ -1,5 +1,4 @@
--- Every statement the store reads with, by name, and those that change one row for the fleet's
--- owner. How batches are written is in batch.sql.
+-- Every statement the store reads with, by name. How it writes is in batch.sql.
 
 -- name: fleet_id
 SELECT value FROM meta WHERE name = 'fleet_id';
@@ -56,8 +55,11 @@ SELECT a.output FROM attempts AS a JOIN jobs AS j ON j.seq = a.seq
 WHERE j.id = ? AND a.output IS NOT NULL ORDER BY a.epoch DESC LIMIT 1;
 
 -- name: sweeps
-SELECT sweep, count(*) FROM jobs WHERE sweep IS NOT NULL AND owner = coalesce(?, owner)
-GROUP BY sweep ORDER BY min(seq);
+SELECT sweep, count(*) FROM jobs WHERE sweep IS NOT NULL GROUP BY sweep ORDER BY min(seq);
+
+-- name: own_sweeps  (`+sweep`: by the owner's index, not past everybody's sweeps)
+SELECT sweep, count(*) FROM jobs WHERE owner = ? AND owner <> '' AND +sweep IS NOT NULL
+GROUP BY +sweep ORDER BY min(seq);
 
 -- name: states
 SELECT id, state, node FROM jobs WHERE id IN (SELECT value FROM json_each(?));
@@ -66,13 +68,6 @@ SELECT id, state, node FROM jobs WHERE id IN (SELECT value FROM json_each(?));
 SELECT j.demand, j.submission, p.data, p.blob, j.params, j.name, j.sweep, j.priority, j.retries,
        j.timeout_s, j.after, j.owner, j.deadline_at - j.created_at
 FROM jobs AS j JOIN payloads AS p ON p.seq = j.seq WHERE j.id = ?;
-
--- name: add_token
-INSERT INTO tokens (id, hash, scopes, label, trusted, created_at, expires_at)
-VALUES (?,?,?,?,?,?,?);
-
--- name: revoke_token
-UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL;
 
 -- name: tokens
 SELECT id, hash, scopes, label, trusted, created_at, expires_at, revoked_at FROM tokens
@@ -91,7 +86,10 @@ SELECT 1 FROM jobs AS j WHERE j.owner = ?2 AND j.seq IN (
 ) LIMIT 1;
 
 -- name: latest_retry
-SELECT id FROM jobs WHERE retry_of = ? ORDER BY seq DESC LIMIT 1;
+SELECT id FROM jobs
+WHERE retry_of = ?1 AND state IN ('pending','assigned','completed')
+  AND owner = (SELECT owner FROM jobs WHERE id = ?1)
+ORDER BY seq DESC LIMIT 1;
 
 -- name: retry_of
 SELECT retry_of FROM jobs WHERE id = ? AND retry_of IS NOT NULL;

@@ -14,11 +14,16 @@ from nexapod.store.copies import copy_database, damage, read_only, seal
 from nexapod.store.sqlite import SqliteStore
 
 
-def prepare(backup: Path, target: Path, present: Path) -> None:
+def prepare(backup: Path, target: Path, present: Path) -> bool:
     """Make `target` a copy of `backup` that a coordinator may go on from.
 
-    Every open job waits again, at an epoch that none of its old leases has. The credentials of
-    the `present` database are kept where it can be read: a restore revives no revoked token.
+    Every open job waits again, at an epoch that none of its old leases has. The credentials are
+    those of the `present` database; all that it does not vouch for are revoked.
+
+    Returns
+    -------
+    bool
+        Whether the credentials of the `present` database could be carried over.
 
     Raises
     ------
@@ -39,8 +44,9 @@ def prepare(backup: Path, target: Path, present: Path) -> None:
         store = SqliteStore(target)  # refuses what is not ours, brings an older schema forward
         store.close()
         _raise_epochs(target, backup.name, _raised_to(target, present))
-        _keep_tokens(target, present)
+        kept = _keep_tokens(target, present)
         seal(target, target)
+        return kept
     except BaseException as error:
         target.unlink(missing_ok=True)
         if isinstance(error, sqlite3.Error | errors.StorageFull):
@@ -90,16 +96,21 @@ def _raise_epochs(database: Path, name: str, to: int) -> None:
         db.execute("COMMIT")
 
 
-def _keep_tokens(database: Path, present: Path) -> None:
-    """Take over who may come in from the database that is replaced, as far as it can be read."""
-    if not present.is_file():
-        return
-    with (
-        contextlib.suppress(sqlite3.DatabaseError),  # damaged, or of an older schema
-        contextlib.closing(sqlite3.connect(database, isolation_level=None)) as db,
-    ):
-        db.execute("ATTACH ? AS present", (str(present),))
-        db.execute("INSERT OR REPLACE INTO tokens SELECT * FROM present.tokens")
+def _keep_tokens(database: Path, present: Path) -> bool:
+    """Take over who may come in from the database that is replaced; False where it is unreadable.
+
+    Nobody knows which of the backup's own tokens were revoked since: so all of them are.
+    """
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as db:
+        db.execute("UPDATE tokens SET revoked_at = ? WHERE revoked_at IS NULL", (time.time(),))
+        if not present.is_file():
+            return False
+        try:
+            db.execute("ATTACH ? AS present", (str(present),))
+            db.execute("INSERT OR REPLACE INTO tokens SELECT * FROM present.tokens")
+        except sqlite3.DatabaseError:  # damaged, or of an older schema
+            return False
+    return True
 
 
 def missing_blobs(database: Path, blobs: BlobStore) -> int:

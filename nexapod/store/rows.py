@@ -39,6 +39,8 @@ class Rows:
         self.drains: dict[str, None] = {}
         self.tallies: Counter[str] = Counter()
         self.audits: list[tuple[Any, ...]] = []
+        self.tokens: list[tuple[Any, ...]] = []
+        self.revoked: list[tuple[Any, ...]] = []
         for event in events:
             add = _FOLD.get(type(event))
             if add is not None:
@@ -141,6 +143,23 @@ class Rows:
     def _leave(self, event: e.NodeLeft) -> None:
         self.drains[event.node_id] = None
 
+    def _make_token(self, event: e.TokenMade) -> None:
+        c = event.credential
+        self.tokens.append(
+            (
+                c.id,
+                event.digest,
+                " ".join(sorted(c.scopes)),
+                c.label,
+                int(c.trusted),
+                c.created_at,
+                c.expires_at,
+            )
+        )
+
+    def _revoke_token(self, event: e.TokenRevoked) -> None:
+        self.revoked.append((event.credential_id, event.at))
+
     def _audit(self, event: e.Audited) -> None:
         self.audits.append(
             (event.at, event.actor, event.address, event.action, event.subject, event.detail)
@@ -159,6 +178,8 @@ class Rows:
         rows += [("drain", node_id, *none * 7) for node_id in self.drains]
         rows += [("tally", *row, *none * 6) for row in self.tallies.items()]
         rows += [("audit", *row, None, None) for row in self.audits]
+        rows += [("token", *row, None) for row in self.tokens]
+        rows += [("revoke", *row, *none * 6) for row in self.revoked]
         return rows
 
 
@@ -171,4 +192,6 @@ _FOLD: dict[type[e.Event], Any] = {
     e.NodeRegistered: Rows._register,
     e.NodeLeft: Rows._leave,
     e.Audited: Rows._audit,
+    e.TokenMade: Rows._make_token,
+    e.TokenRevoked: Rows._revoke_token,
 }

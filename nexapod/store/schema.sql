@@ -41,6 +41,7 @@ CREATE INDEX open_jobs ON jobs (seq) WHERE state IN ('pending','assigned');
 CREATE INDEX sweep_jobs ON jobs (sweep, seq) WHERE sweep IS NOT NULL;
 -- Few among many, and looked for.
 CREATE INDEX ill_ended_jobs ON jobs (seq) WHERE state IN ('failed','cancelled');
+CREATE INDEX owned_jobs ON jobs (owner, seq) WHERE owner <> '';
 
 -- What the node gets, apart from the row that changes.
 CREATE TABLE payloads (

@@ -35,18 +35,24 @@ from nexapod.core.records import (
 )
 from nexapod.core.states import AttemptEnd, JobState
 from nexapod.ids import new_boot_id
-from nexapod.store.base import JobFilter, Payload, TokenRecord
+from nexapod.store.base import ATTEMPT_PAGE, JobFilter, Payload, TokenRecord
 from nexapod.store.copies import copy_database, seal
 from nexapod.store.rows import Rows
 
 SCHEMA_VERSION = 2
 #: Rows per statement: few enough to stay far below SQLite's limit on variables.
 CHUNK = 1024
+#: Retries of retries that are followed.
+CHAIN = 100
 #: Rows, a row counted again for each page's worth of large values, between two checkpoints.
 CHECKPOINT_ROWS = 4000
 PAGE_BYTES = 4096
+#: More than this is not kept in memory by a prepared statement.
+KEPT_BYTES = 1024 * 1024
 #: States whose jobs have an index of their own (``open_jobs``, ``ill_ended_jobs``).
 _INDEXED = (("pending", "assigned"), ("failed", "cancelled"))
+#: The words of the index ``owned_jobs``: a credential whose jobs alone are asked for has a name.
+_OWNED = "owner <> ''"
 #: What SQLite refuses because of what was to be written, on a disk that is well.
 _CONTRADICTIONS = (
     sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError,
@@ -175,6 +181,7 @@ class SqliteStore:
         for pragma in (
             "synchronous = FULL",
             "wal_autocheckpoint = 0",  # see _checkpoint
+            "journal_size_limit = 67108864",
             "cache_size = -65536",
             "temp_store = MEMORY",
         ):
@@ -240,11 +247,17 @@ class SqliteStore:
             with contextlib.suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
             raise self._not_stored(error) from error
-        large_bytes = sum(len(row[18] or b"") for row in rows.queued)
-        large_bytes += sum(len(row[3] or b"") for row in rows.results)
+        large_bytes = sum(self._let_go(sql, cells) for sql, cells in parts)
         self._logged_rows += self._db.total_changes - before + large_bytes // PAGE_BYTES
         if self._logged_rows >= CHECKPOINT_ROWS:
             self._checkpoint()
+
+    def _let_go(self, sql: str, cells: list[Any]) -> int:
+        """The bytes of the large cells. A statement would keep them until it runs again."""
+        large_bytes = sum(len(x) for x in cells if isinstance(x, bytes | str) and len(x) > 256)
+        if large_bytes > KEPT_BYTES:
+            self._db.execute(sql, [None] * len(cells))  # padding alone: it changes nothing
+        return large_bytes
 
     def _checkpoint(self) -> None:
         """Move what the log holds into the database.
@@ -375,13 +388,13 @@ class SqliteStore:
 
     def _chain(self, query: str, job_id: str) -> list[str]:
         """What the query gives for the job, then for what it gave, and so on."""
-        chain: list[str] = []
-        while rows := self._run(query, job_id):
-            job_id = str(rows[0][0])
-            if job_id in chain:  # `retry_of` is what a client said, and may go round in circles
+        chain = [job_id]
+        # `retry_of` is what a client said: it may go round in circles, and on and on.
+        while len(chain) <= CHAIN and (rows := self._run(query, chain[-1])):
+            if rows[0][0] in chain:
                 break
-            chain.append(job_id)
-        return chain
+            chain.append(str(rows[0][0]))
+        return chain[1:]
 
     def values(self, job_ids: Iterable[str]) -> dict[str, Value]:
         """See `Store.values`."""
@@ -430,7 +443,7 @@ class SqliteStore:
             conditions.append("id IN (SELECT value FROM json_each(?))")
             cells.append(_encode(which.job_ids).decode())
         if which.owner is not None:
-            conditions.append("owner = ?")
+            conditions.append(f"owner = ? AND {_OWNED}")
             cells.append(which.owner)
         return self._read(
             "SELECT seq, id, state, node, kind, name, sweep, params, epoch, priority, created_at, "
@@ -441,29 +454,39 @@ class SqliteStore:
         )
 
     def attempt_rows(
-        self, job_ids: Sequence[str] | None = None, owner: str | None = None
+        self,
+        job_ids: Sequence[str] | None = None,
+        owner: str | None = None,
+        after: tuple[int, int] = (0, 0),
+        limit: int = ATTEMPT_PAGE,
     ) -> list[tuple[Any, ...]]:
         """See `Store.attempt_rows`."""
-        only, cells = "", []
+        # Where jobs are chosen they lead, in order of `seq`; else the attempts do.
+        first, order = "attempts AS a CROSS JOIN jobs AS j", "a.seq, a.epoch"
+        conditions, cells = list[str](), list[Any](after)
         if job_ids is not None:
-            only, cells = (
-                "WHERE j.id IN (SELECT value FROM json_each(?))",
-                [_encode(job_ids).decode()],
-            )
+            conditions.append("j.id IN (SELECT value FROM json_each(?))")
+            cells.append(_encode(job_ids).decode())
         if owner is not None:
-            only, cells = f"{only} {'AND' if only else 'WHERE'} j.owner = ?", [*cells, owner]
+            conditions.append(f"j.owner = ? AND j.{_OWNED}")
+            cells.append(owner)
+        if conditions:
+            first, order = "jobs AS j CROSS JOIN attempts AS a", "j.seq, a.epoch"
+            conditions.append("j.seq >= ?")
+            cells.append(after[0])
+        only = "".join(f"AND {condition} " for condition in conditions)
         return self._read(
             "SELECT j.id, a.epoch, a.node, j.name, j.sweep, j.params, a.leased_at, "
             "coalesce(a.ended_at - a.run_s, a.leased_at), a.ended_at, "
-            "coalesce(a.end, 'running'), a.run_s, a.peak_memory_bytes, a.error "
-            f"FROM attempts AS a JOIN jobs AS j ON j.seq = a.seq {only} "
-            "ORDER BY a.leased_at, a.seq LIMIT 1000000",
-            cells,
+            "coalesce(a.end, 'running'), a.run_s, a.peak_memory_bytes, a.error, a.seq "
+            f"FROM {first} ON j.seq = a.seq WHERE (a.seq, a.epoch) > (?, ?) {only}"
+            f"ORDER BY {order} LIMIT ?",
+            [*cells, limit],
         )
 
     def sweeps(self, owner: str | None = None) -> list[tuple[str, int]]:
         """See `Store.sweeps`."""
-        return [(name, count) for name, count in self._run("sweeps", owner)]
+        return self._run("sweeps") if owner is None else self._run("own_sweeps", owner)
 
     def job_owners(self, job_ids: Sequence[str]) -> dict[str, str]:
         """See `Store.job_owners`."""
@@ -489,29 +512,9 @@ class SqliteStore:
             in self._run("tokens")
         ]  # fmt: skip
 
-    def add_token(self, record: TokenRecord) -> None:
-        """See `Store.add_token`."""
-        c = record.credential
-        self._change(
-            "add_token", c.id, record.digest, " ".join(sorted(c.scopes)), c.label,
-            int(c.trusted), c.created_at, c.expires_at,
-        )  # fmt: skip
-
-    def revoke_token(self, credential_id: str, at: float) -> None:
-        """See `Store.revoke_token`."""
-        self._change("revoke_token", at, credential_id)
-
     def audit_rows(self, after_seq: int = 0, limit: int = 1000) -> list[tuple[Any, ...]]:
         """See `Store.audit_rows`."""
         return self._run("audit", after_seq, limit)
-
-    def _change(self, query: str, *cells: Any) -> None:
-        """One statement, one transaction."""
-        self._check_open()
-        try:
-            self._db.execute(_queries()[query], cells)
-        except sqlite3.Error as error:
-            raise self._not_stored(error) from error
 
     def _run(self, query: str, *cells: Any) -> list[tuple[Any, ...]]:
         return self._read(_queries()[query], cells)

@@ -15,10 +15,16 @@ from nexapod import errors
 JSON = "application/json"
 MSGPACK = "application/msgpack"
 MAX_DEPTH = 64
+#: Each takes some hundred bytes once it is built, and one to three while it travels.
+MAX_CONTAINERS = 1_000_000
+#: MessagePack bodies up to this size are built once, to see what lies in unknown members too.
+_BUILT_BYTES = 64 * 1024
 
 #: msgspec quotes a wrong choice; an answer echoes nothing.
 _ECHO = re.compile(r"(Invalid enum value|Object contains unknown field) .*?(?= - at |$)", re.DOTALL)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+#: Every byte that does not begin a list or a map in MessagePack.
+_NO_CONTAINER = bytes({*range(256)} - {*range(0x80, 0xA0), *range(0xDC, 0xE0)})
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -52,7 +58,14 @@ def check_json(body: bytes) -> None:
     BadRequest
         Not UTF-8, not JSON, NaN or Infinity, a key twice, deeper than 64, a lone surrogate,
         or a number out of range.
+    TooLarge
+        More than a million lists and objects.
     """
+    containers = body.count(b"[") + body.count(b"{")  # at most
+    if containers > MAX_CONTAINERS:
+        raise errors.TooLarge(
+            f"the JSON holds more than {MAX_CONTAINERS:,} lists and objects; send less at once"
+        )
     try:
         text = body.decode()
         parsed, end = _strict.raw_decode(text, len(text) - len(text.lstrip(" \t\r\n")))
@@ -64,10 +77,27 @@ def check_json(body: bytes) -> None:
         raise errors.BadRequest(f"the JSON is nested deeper than {MAX_DEPTH}") from None
     except ValueError:  # also an integer of thousands of digits
         raise errors.BadRequest("the body is not valid JSON") from None
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _too_deep(parsed):
+    if containers > MAX_DEPTH and _too_deep(parsed):
         raise errors.BadRequest(f"the JSON is nested deeper than {MAX_DEPTH}")
     if _SURROGATE.search(body):
         _check_surrogates(parsed)
+
+
+def check_msgpack(value: bytes | msgspec.Raw) -> None:
+    """Refuse what would fill the memory once it is built. Counts at most, so text counts too.
+
+    Raises
+    ------
+    TooLarge
+        It may hold more than a million lists and maps.
+    """
+    if len(value := bytes(value)) <= MAX_CONTAINERS:
+        return
+    if len(value.translate(None, _NO_CONTAINER)) > MAX_CONTAINERS:
+        raise errors.TooLarge(
+            f"the MessagePack may hold more than {MAX_CONTAINERS:,} lists and maps; send less at "
+            "once, or send JSON"
+        )
 
 
 def _too_deep(value: Any) -> bool:
@@ -111,10 +141,14 @@ def decode(body: bytes, kind: Any, content_type: str) -> Any:
         When it cannot be parsed.
     Invalid
         When it was parsed and is not such a message.
+    TooLarge
+        When it would take too much memory.
     """
     try:
         if content_type == MSGPACK:
-            msgspec.msgpack.decode(body)  # also what lies in members that no message has
+            # Also what lies in members that no message has; of a large body only its structure.
+            unread = Any if len(body) <= _BUILT_BYTES else msgspec.Raw
+            _msgpack_decoder(unread).decode(body)
             return _msgpack_decoder(kind).decode(body)
         check_json(body)
         return _json_decoder(kind).decode(body)

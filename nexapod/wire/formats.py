@@ -18,6 +18,7 @@ import msgspec
 from nexapod import errors
 from nexapod.core.records import Format, Value
 from nexapod.wire import sealed
+from nexapod.wire.arrow import read_plain
 
 _DEPTH = 60  # what the coordinator takes is 64 deep
 _WHOLE = range(-(2**63), 2**64)
@@ -58,7 +59,7 @@ def unpack(value: Value, raw: bytes | memoryview) -> Any:
     if value.format == "npy":
         return _from_npy(raw)
     if value.format == "arrow":
-        return _from_arrow(raw)
+        return _from_arrow(raw, value.trusted)
     if not value.trusted:
         raise errors.UntrustedResult(
             "the result came as a pickle from a node without a trusted credential and is not "
@@ -148,12 +149,12 @@ def _as_arrow(value: Any) -> bytes | None:
         with arrow.ipc.new_stream(sink, table.schema) as stream:
             stream.write_table(table)
         raw = sink.getvalue()
-        return raw if _from_arrow(raw).equals(value) else None
+        return raw if _from_arrow(raw, trusted=False).equals(value) else None
     except (arrow.ArrowException, TypeError, ValueError):
         return None
 
 
-def _from_arrow(raw: bytes | memoryview) -> Any:
+def _from_arrow(raw: bytes | memoryview, trusted: bool) -> Any:
     arrow = _pyarrow()
     if arrow is None:
         raise errors.JobError(
@@ -161,6 +162,8 @@ def _from_arrow(raw: bytes | memoryview) -> Any:
             "pip install pyarrow"
         )
     try:
+        if not trusted:
+            return read_plain(arrow, raw).to_pandas()
         with arrow.ipc.open_stream(arrow.py_buffer(raw)) as stream:
             return stream.read_all().to_pandas()
     except (arrow.ArrowException, OSError) as error:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ipaddress
+import logging
 import re
 import ssl
 from typing import TYPE_CHECKING
@@ -12,6 +15,24 @@ from nexapod import errors
 
 if TYPE_CHECKING:
     import aiohttp
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def warn_if_unencrypted(url: str, token: str | None, log: logging.Logger) -> None:
+    """Say it when this token will be sent beyond this machine for everybody on the way to read."""
+    with contextlib.suppress(ValueError):  # no address at all: whoever connects says so
+        parts = urlsplit(url)
+        if token and parts.scheme == "http" and not is_loopback(parts.hostname or "localhost"):
+            log.warning("this token travels unencrypted to %s", parts.hostname)
 
 
 def as_fingerprint(text: str) -> str:

@@ -200,6 +200,39 @@ def test_a_second_result_of_a_job_cannot_be_stored(store: SqliteStore) -> None:
     assert_unchanged(store, before)
 
 
+def test_the_table_of_results_takes_one_row_a_job(store: SqliteStore) -> None:
+    desk = lab()
+    desk.submit("j")
+    desk.poll("a")
+    desk.tell("a", completed("j", 1, "1"))
+    commit_all(store, desk)
+    before = tables(store)
+    row = "('result', 1, 'json', 1, x'32', NULL, x'00', 1, NULL)"
+    with pytest.raises(sqlite3.IntegrityError):
+        store._db.execute(f"INSERT INTO changes VALUES {row}")
+    assert_unchanged(store, before)
+
+
+def test_a_final_state_stays_and_an_ended_attempt_does_not_end_again(store: SqliteStore) -> None:
+    desk = lab()
+    desk.submit("j")
+    desk.poll("a")
+    desk.tell("a", completed("j", 1, "1"))
+    events = [event for batch in desk.commits for event in batch]
+    commit_all(store, desk)
+    before = tables(store)
+    [attempt] = [event for event in events if isinstance(event, e.AttemptEnded)]
+    for again in (
+        attempt,
+        e.JobClosed("j", 1, JobState.CANCELLED, 1, NOW),
+        e.JobRequeued("j", 1, 0, ()),
+        e.JobClosed("never-was", 77, JobState.CANCELLED, 1, NOW),
+    ):
+        with pytest.raises(errors.Unavailable, match="contradiction"):
+            store.commit([again])
+        assert_unchanged(store, before)
+
+
 def test_two_jobs_cannot_have_one_id_or_one_key(store: SqliteStore) -> None:
     desk = lab()
     desk.submit(order("j", key="k"))
@@ -433,6 +466,53 @@ def test_attempt_rows_tell_who_ran_what_where_and_how_it_ended(full: SqliteStore
     assert "ValueError" in rows["bad"]["error"]
     assert [row[0] for row in full.attempt_rows(["bad", "later"])] == ["bad"]
     assert full.attempt_rows([]) == []
+
+
+def test_pages_of_attempts_meet_without_a_gap(store: SqliteStore) -> None:
+    desk = lab()
+    desk.submit(order("first"), order("second"))
+    for _ in range(3):
+        desk.poll("a")
+        desk.leave("a")
+        desk.register("a", slots=8)
+    desk.submit(*(order(f"j{n}") for n in range(3)))
+    for _ in range(5):
+        desk.poll("b")
+    commit_all(store, desk)
+    every = store.attempt_rows()
+    places = [(row[-1], row[1]) for row in every]
+    assert places == sorted(set(places))
+    assert len({seq for seq, _ in places}) < len(places)  # a job with several of them
+    seen: list[object] = []
+    after = (0, 0)
+    while page := store.attempt_rows(after=after, limit=2):
+        assert len(page) <= 2
+        seen += page
+        after = (page[-1][-1], page[-1][1])
+    assert seen == every
+
+
+def test_what_one_owner_sees_is_its_own_and_found_without_reading_the_rest(
+    store: SqliteStore,
+) -> None:
+    desk = lab()
+    own = msgspec.structs.replace(order("own", sweep="s"), owner="t1")
+    desk.submit(order("other", sweep="s"), own)
+    desk.poll("a")
+    desk.poll("a")
+    commit_all(store, desk)
+    asked: list[str] = []
+    store._db.set_trace_callback(asked.append)
+    assert [row[0] for row in store.attempt_rows(None, "t1")] == ["own"]
+    assert column(store.job_rows(JobFilter(owner="t1")), "job_id") == ["own"]
+    assert store.sweeps("t1") == [("s", 1)]
+    assert store.attempt_rows(None, "t2") == store.sweeps("t2") == []
+    store._db.set_trace_callback(None)
+    assert len(asked) == 5
+    for sql in asked:
+        plan = [row[3] for row in store._db.execute(f"EXPLAIN QUERY PLAN {sql}")]
+        assert "owned_jobs" in plan[0], sql
+        assert not any(line.startswith("SCAN") for line in plan), sql
 
 
 def test_sweeps_are_counted_oldest_first(full: SqliteStore) -> None:

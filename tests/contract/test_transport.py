@@ -634,6 +634,21 @@ def test_the_frames_know_every_job_node_and_attempt(fleet: Fleet) -> None:
     assert "local-1" in set(fleet.nodes.reset_index().astype(str).to_numpy().ravel())
 
 
+def test_attempts_come_page_after_page_and_oldest_first(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results([fleet.submit(calls.add, n) for n in range(7)])
+    whole = fleet.attempts
+    monkeypatch.setattr("nexapod.api.clients.ATTEMPT_PAGE", 3)
+    monkeypatch.setattr("nexapod.client.in_process.ATTEMPT_PAGE", 3)
+    first = ask(fleet, "attempt_columns")
+    second = ask(fleet, "attempt_columns", (first.rows[-1][-1], first.rows[-1][1]))
+    assert len(first.rows) == len(second.rows) == 3
+    assert not {row[0] for row in first.rows} & {row[0] for row in second.rows}
+    pd.testing.assert_frame_equal(fleet.attempts, whole)
+    assert len(whole) >= 7
+
+
 def test_several_threads_may_submit_at_once(fleet: Fleet) -> None:
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         futures = list(pool.map(lambda n: fleet.submit(calls.add, n), range(80)))

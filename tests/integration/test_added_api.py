@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from nexapod.wire.routes import ROUTES
@@ -456,8 +457,6 @@ def test_the_same_boot_registering_again_frees_nothing(api: Client):
 
 
 def test_messagepack_says_the_same_as_json(api: Client):
-    import msgspec
-
     kind = {"Content-Type": "application/msgpack"}
     body = msgspec.msgpack.encode({"node_id": "packed", "profile": {"cores": 3, "os": "Linux"}})
     reply = api.ask("POST", "/register", body, kind)
@@ -484,6 +483,32 @@ def test_a_listing_is_walked_page_by_page(api: Client):
         pages += 1
     assert seen == ids
     assert pages == 3
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/msgpack"])
+def test_attempts_are_walked_page_by_page(api: Client, kind: str):
+    node = unique("walker")
+    api.register(node)
+    ids = [api.submit(n) for n in range(5)]
+    for _ in ids:
+        api.poll(node)
+    seen: list[str] = []
+    cursor, pages = "0.0", 0
+    while True:
+        reply = api.ask("GET", f"/attempts?limit=2&cursor={cursor}", headers={"Accept": kind})
+        told = msgspec.msgpack.decode(reply.body)["rows"] if "msgpack" in kind else reply.json
+        if not told:
+            break
+        seen += [row["job_id"] if isinstance(row, dict) else row[0] for row in told]
+        cursor = reply.headers["X-Next-Cursor"]
+        pages += 1
+    assert reply.headers["X-Next-Cursor"] == cursor
+    assert [job_id for job_id in seen if job_id in ids] == ids
+    assert pages == (len(seen) + 1) // 2
+    for wrong in ("1", "1.2.3", "-1.0", "x.y", "1.", "9" * 20 + ".0", "%D9%A1.0"):
+        assert api.ask("GET", f"/attempts?cursor={wrong}").status == 422, wrong
+    for wrong in ("0", "10001", "x"):
+        assert api.ask("GET", f"/attempts?limit={wrong}").status == 422, wrong
 
 
 def test_a_listing_can_be_cut_to_some_fields_and_states(api: Client):

@@ -163,6 +163,32 @@ def test_a_damaged_database_is_replaced_and_kept(serve: Serve):
     assert kept.read_bytes() == b"\xff" * 9000
 
 
+@pytest.mark.parametrize("present", ["gone", "damaged", "new"])
+def test_a_restore_without_the_present_tokens_revives_none(serve: Serve, present: str):
+    coordinator = serve()
+    client = coordinator.client()
+    token = client.post("/tokens", {"scopes": ["view"], "label": "early"})
+    backup = backed_up(coordinator)
+    assert client.ask("DELETE", f"/tokens/{token['id']}").status == 200
+    coordinator.kill()
+    for ending in ("", "-wal"):
+        path = coordinator.database.with_name(f"fleet.db{ending}")
+        if present == "damaged":
+            path.write_bytes(b"\xff" * 9000)
+        else:
+            path.unlink(missing_ok=True)
+    if present == "new":  # somebody started a coordinator where the database was lost
+        SqliteStore(coordinator.database).close()
+
+    done = command(coordinator, "restore", backup)
+    assert done.returncode == 0
+    told = "the tokens could not be carried over; all but the fleet's own were revoked"
+    assert (told in done.stderr) == (present != "new")
+    coordinator.start()
+    assert Client(coordinator.url, token["token"]).ask("GET", "/status").status == 401
+    assert coordinator.client().get("/jobs") == []
+
+
 def test_missing_blobs_are_counted_when_a_backup_is_restored(serve: Serve):
     coordinator = serve()
     data = b'"large"'

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -408,6 +409,7 @@ def test_a_detached_coordinator_outlives_its_launcher_and_is_found_again(databas
     found = run_python(DETACHES, str(database))
     assert found.stderr == ""
     url, job_id = found.stdout.split()
+    assert stat.S_IMODE(database.with_suffix(".log").stat().st_mode) == 0o600
     fleet = package.launch("fleet", port=0, database=database, detached=True)
     try:
         assert fleet.url == url

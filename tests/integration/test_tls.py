@@ -243,6 +243,14 @@ def test_https_to_a_plain_coordinator_is_told_so(serve: Serve):
         nexapod.connect(f"https://127.0.0.1:{coordinator.port}", coordinator.token)
 
 
+def test_a_fingerprint_from_the_environment_is_not_dropped_over_plain_http(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("NEXAPOD_FINGERPRINT", WRONG)
+    with pytest.raises(errors.Invalid, match="a fingerprint belongs to https://"):
+        nexapod.connect("http://127.0.0.1:9", "x")
+
+
 @pytest.mark.parametrize(("url", "pin"), [("https://h:1", "abc"), ("http://h:1", WRONG)])
 def test_a_fingerprint_that_makes_no_sense_is_refused(url: str, pin: str):
     with pytest.raises(errors.Invalid, match="fingerprint"):

@@ -81,7 +81,8 @@ def pytest_runtest_makereport(
     if report.failed:
         report.sections.append(("seed", f"replay with --seed {item.config.stash[_SEED]}"))
     lines = item.config.stash[_LINES]
-    said = "; ".join(item.stash[_REACHED] if _REACHED in item.stash else [])
+    told: list[str] = item.stash.get(_REACHED, [])
+    said = "; ".join(told)
     for row in mark.args:
         line = Line(row, said if report.passed else "", report.outcome, report.duration)
         lines[row] = line if row not in lines else lines[row].and_also(line)

@@ -85,7 +85,7 @@ MUTANTS = (
         "store/batch.sql",
         "INSERT INTO results",
         "INSERT OR REPLACE INTO results",
-        ("tests/contract/test_store.py::test_a_second_result_of_a_job_cannot_be_stored[sqlite]",),
+        ("tests/contract/test_store.py::test_the_table_of_results_takes_one_row_a_job[sqlite]",),
     ),
     Mutant(
         "path prefix check",

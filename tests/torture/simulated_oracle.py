@@ -198,6 +198,8 @@ class Oracle:
                 held.deadline_s = now.mono_s + command.lease_s
 
     def _on_report(self, board: Any, command: c.Report, decision: Any, now: c.Instant) -> None:
+        for report in command.reports:  # it is over there: nobody has to be told any more
+            self.to_tell.discard((command.node_id, report.job_id, report.epoch))
         ended = {x.job_id: x for x in decision.events if isinstance(x, e.AttemptEnded)}
         for report, verdict in zip(command.reports, decision.reply, strict=True):
             held = self.held.get(report.job_id)

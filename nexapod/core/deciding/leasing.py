@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from nexapod.core import commands as c
 from nexapod.core import events as e
 from nexapod.core.board import Board, Job, Node
@@ -64,28 +66,25 @@ def _pick(board: Board, node: Node, command: c.Acquire, now: Instant) -> list[Jo
 
     The share keeps a node that asks for many from emptying a short queue while others are idle.
     """
-    demands = [
-        d for d in board.queue.lines if d.kind in command.kinds and node.can_run(d)
-    ]  # fmt: skip
-    if not demands:
-        return []
     picked: list[Job] = []
     room = Room(node.capacity, (job.spec.demand for job in node.leases.values()))
     most = min(command.max, _share(board, node)) if command.max > 1 else 1
     reserved: Demand | None = None
-    for job in board.queue.first(demands):
-        if len(picked) >= most or room.light_slots < 1:
-            break
-        demand: Demand = job.spec.demand
-        if reserved is not None and reserved.cpus > 1 and room.cpus < demand.cpus:
-            continue  # it would take a core that is kept
-        if room.fits(demand):
-            room.take(demand)
-            picked.append(job)
-        elif reserved is None and now.at - job.spec.created_at > RESERVE_AFTER_S:
-            # It has waited long enough: what it needs is kept for it, and others share the rest.
-            reserved = demand
-            room.take(demand)
+    waiting = node.runnable.first(board.queue, command.kinds, node.can_run)
+    with closing(waiting):
+        for job in waiting:
+            if len(picked) >= most or room.light_slots < 1:
+                break
+            demand: Demand = job.spec.demand
+            if reserved is not None and reserved.cpus > 1 and room.cpus < demand.cpus:
+                continue  # it would take a core that is kept
+            if room.fits(demand):
+                room.take(demand)
+                picked.append(job)
+            elif reserved is None and now.at - job.spec.created_at > RESERVE_AFTER_S:
+                # It has waited long enough: what it needs is kept for it, others share the rest.
+                reserved = demand
+                room.take(demand)
     return picked
 
 

@@ -34,6 +34,8 @@ def register(board: Board, command: c.Register, now: Instant) -> Decision:
         )
         mine = {(job_id, job.epoch) for job_id, job in node.leases.items()}
         reborn = record.boot_id is not None and record.boot_id != node.record.boot_id
+        # What another credential was given is not this one's to report, or to read.
+        reborn |= bool(bound) and record.credential != bound
         if reborn:
             for job_id, _epoch in sorted(mine - held):
                 events += lost(board, board.jobs[job_id], now, "its node started anew")

@@ -32,6 +32,11 @@ def report(board: Board, command: c.Report, now: Instant) -> Decision:
         seen.add(report.job_id)
         events += happened
         reply.append(Verdict(report.job_id))
+    # Whoever reports a cancelled attempt has heard of it, or need not any more.
+    done = {(r.job_id, r.epoch) for r in command.reports if r.epoch is not None}
+    told = done & board.nodes[command.node_id].cancels
+    if told:
+        events.append(e.CancelsTold(command.node_id, tuple(sorted(told))))
     return Decision(once(events), reply)
 
 

@@ -99,11 +99,12 @@ def _needs(
     for needed in order.after:
         if needed in doomed:
             return (), needed
-        if needed in fresh or needed in board.jobs:
+        job = board.jobs.get(needed)
+        done = None if job is not None else board.recent.get(needed) or closed.get(needed)
+        if needed in fresh or (job is not None and order.sees in (None, job.spec.owner)):
             waits_on.append(needed)
             continue
-        done = board.recent.get(needed) or closed.get(needed)
-        if done is None:
+        if done is None or order.sees not in (None, done.owner):
             raise errors.Invalid(
                 "'after' names a job that this coordinator does not know; submit that job first"
             )

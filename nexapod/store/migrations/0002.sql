@@ -8,6 +8,7 @@ UPDATE results SET trusted = 1;
 ALTER TABLE nodes ADD COLUMN credential TEXT NOT NULL DEFAULT '';
 
 CREATE INDEX ill_ended_jobs ON jobs (seq) WHERE state IN ('failed','cancelled');
+CREATE INDEX owned_jobs ON jobs (owner, seq) WHERE owner <> '';
 CREATE INDEX retried_jobs ON jobs (retry_of) WHERE retry_of IS NOT NULL;
 CREATE INDEX payload_blobs ON payloads (blob) WHERE blob IS NOT NULL;
 CREATE INDEX result_blobs ON results (blob) WHERE blob IS NOT NULL;

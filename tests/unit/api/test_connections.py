@@ -7,7 +7,7 @@ import contextlib
 import json
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -15,9 +15,11 @@ from aiohttp import web
 
 from nexapod import errors
 from nexapod.api.answers import Ready, raw, refusal
-from nexapod.api.connections import BodyBudget
+from nexapod.api.connections import FREE_BYTES, STRANGER, BodyBudget, Connection
+from nexapod.api.gate import read_body
 from nexapod.api.server import HttpServer
 from nexapod.coordinator.options import Limits
+from nexapod.core.credentials import Credential, Scope, owner
 
 #: Patience that tests can wait for. What must not end here has patience without end.
 NEVER_S = 1e6
@@ -36,11 +38,20 @@ BODY = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
 
 async def handler(http: web.BaseRequest) -> Any:
     """Reads all, and answers with as much as the path says."""
-    http.protocol.is_known = http.headers.get("Authorization") is not None  # type: ignore[attr-defined]
+    connection: Any = http.protocol
+    who, _, scope = http.headers.get("Authorization", "Bearer stranger").split()[1].partition("/")
+    connection.credential = (
+        STRANGER if who == STRANGER.id else Credential(who, frozenset([cast(Scope, scope)]))
+    )
     try:
-        await http.read()
+        await read_body(http, 1 << 30)
+        if http.path == "/events":
+            connection.stream()
+            await asyncio.sleep(NEVER_S)
     except errors.NexapodError as error:
         return refusal(error)
+    finally:
+        connection.give()
     return Ready(b"x" * int(http.path.strip("/") or 0), "text/plain") if http.path else raw(b"")
 
 
@@ -102,6 +113,16 @@ class Stage:
             peer.writer.transport.abort()
             with contextlib.suppress(ConnectionError):
                 await peer.writer.wait_closed()
+
+    async def streaming(self, token: str) -> None:
+        """Wait until the last connection, which shows this token, streams."""
+        async with asyncio.timeout(30):
+            while True:
+                connections = cast(list[Connection], self.server.connections)
+                last = connections[-1] if connections else None
+                if last and last.is_streaming and last.credential.id == token.partition("/")[0]:
+                    return
+                await asyncio.sleep(0.01)
 
     async def settled(self, count: int) -> None:
         """Wait until the server has so many connections."""
@@ -305,7 +326,7 @@ def test_the_oldest_connection_without_a_token_ends_when_there_are_too_many():
     async def play(stage: Stage) -> None:
         known = [await stage.peer() for _ in range(3)]
         for peer in known:
-            peer.send(HEAD + b"Authorization: Bearer x\r\n\r\n")
+            peer.send(HEAD + b"Authorization: Bearer x/view\r\n\r\n")
             assert await peer.answer() == 200
         strangers = []
         for _ in range(8):
@@ -324,14 +345,81 @@ def test_a_newcomer_with_a_token_gets_in_among_any_number_without():
     async def play(stage: Stage) -> None:
         crowd = [await stage.peer() for _ in range(50)]
         newcomer = await stage.peer()
-        newcomer.send(HEAD + b"Authorization: Bearer x\r\n\r\n")
+        newcomer.send(HEAD + b"Authorization: Bearer x/view\r\n\r\n")
         assert await newcomer.answer() == 200
         crowd += [await stage.peer() for _ in range(50)]
-        newcomer.send(HEAD + b"Authorization: Bearer x\r\n\r\n")
+        newcomer.send(HEAD + b"Authorization: Bearer x/view\r\n\r\n")
         assert await newcomer.answer() == 200
         await stage.settled(6)
 
     on_stage(with_(connections=5), play)
+
+
+def asks(token: str, path: str = "/") -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+
+
+async def arrived(stage: Stage, token: str, path: str = "/") -> Peer:
+    """One more connection that shows this token, once the server has seen it."""
+    peer = await stage.peer()
+    peer.send(asks(token, path))
+    if path == "/":
+        assert await peer.answer() == 200
+    else:
+        await stage.streaming(token)
+    return peer
+
+
+def test_the_oldest_idle_connection_of_a_token_ends_when_it_has_too_many():
+    async def play(stage: Stage) -> None:
+        busy = await arrived(stage, "a/view", "/events")
+        idle = [await arrived(stage, "a/view") for _ in range(6)]
+        other = await arrived(stage, "b/view")
+        for peer in idle[:3]:
+            assert await peer.rest() == b""
+        await stage.settled(5)
+        for peer in (*idle[3:], other):
+            peer.send(asks("a/view" if peer is not other else "b/view"))
+            assert await peer.answer() == 200
+        assert not busy.reader.at_eof()
+
+    on_stage(with_(connections_per_token=4), play)
+
+
+def test_a_token_whose_connections_are_all_busy_loses_the_oldest():
+    async def play(stage: Stage) -> None:
+        busy = [await arrived(stage, "a/view", "/events") for _ in range(4)]
+        await arrived(stage, "a/view")
+        assert await busy[0].rest() == b""
+        await stage.settled(4)
+
+    on_stage(with_(connections_per_token=4), play)
+
+
+@pytest.mark.parametrize(("token", "most"), [("owner/admin", 9), ("a/node", 6), ("a/submit", 4)])
+def test_the_fleet_s_own_token_has_no_limit_and_a_node_s_has_its_own(token: str, most: int):
+    async def play(stage: Stage) -> None:
+        for _ in range(9):
+            await arrived(stage, token)
+        await stage.settled(most)
+
+    on_stage(with_(connections_per_token=4, connections_per_node_token=6), play)
+
+
+def test_a_token_follows_so_many_events_and_may_follow_them_again_after_it_stopped():
+    async def play(stage: Stage) -> None:
+        streams = [await arrived(stage, "a/view", "/events") for _ in range(2)]
+        late = await stage.peer()
+        late.send(asks("a/view", "/events"))
+        assert await late.answer() == 429
+        await arrived(stage, "b/view", "/events")
+        for _ in range(3):
+            await arrived(stage, "owner/admin", "/events")
+        streams[0].writer.transport.abort()
+        await stage.settled(6)
+        await arrived(stage, "a/view", "/events")
+
+    on_stage(with_(streams_per_token=2), play)
 
 
 # ── the clock, and the budget ────────────────────────────────────────────────────────────────────
@@ -357,25 +445,55 @@ def test_what_a_connection_took_is_given_back_at_once():
         await stage.peer()
         await stage.settled(1)
         connection: Any = stage.server.connections[0]
-        connection.take(60)
-        connection.take(40)
+        connection.take(FREE_BYTES)
+        connection.take(25)
         with pytest.raises(errors.Busy):
             connection.take(1)
         connection.give()
         assert stage.server.bodies.taken_bytes == 0
+        connection.take(FREE_BYTES + 25)
 
     on_stage(with_(bodies_bytes=100), play)
 
 
-def test_bodies_share_a_budget():
+def test_the_large_bodies_of_one_token_keep_nobody_s_small_ones_out():
+    async def play(stage: Stage) -> None:
+        large = BODY.replace(b"Host: x", b"Host: x\r\nAuthorization: Bearer a/submit")
+        large = large.replace(b"1000", b"10000000")
+        hogs = [await stage.peer() for _ in range(9)]
+        for peer in hogs[:5]:
+            peer.send(large + b"x" * 600_000)
+        async with asyncio.timeout(30):
+            while stage.server.bodies.taken_bytes != 5 * (600_000 - FREE_BYTES):
+                await asyncio.sleep(0.01)
+        for peer in hogs[5:]:
+            peer.send(large + b"x" * 600_000)
+            assert await peer.answer() == 429
+        for token in (b"a/submit", b"b/submit"):
+            peer = await stage.peer()
+            peer.send(large.replace(b"a/submit", token).replace(b"10000000", b"50") + b"x" * 50)
+            assert await peer.answer() == 200
+        peer = await stage.peer()
+        peer.send(large.replace(b"a/submit", b"b/submit").replace(b"10000000", b"600000"))
+        peer.send(b"x" * 600_000)
+        assert await peer.answer() == 200
+
+    on_stage(with_(bodies_bytes=4 * 3_000_000), play)
+
+
+def test_bodies_share_a_budget_of_which_one_token_has_a_quarter():
     budget = BodyBudget(100)
-    budget.take(60)
+    own, one, two = owner(), Credential("a", frozenset()), Credential("b", frozenset())
+    budget.take(25, one)
     with pytest.raises(errors.Busy):
-        budget.take(41)
-    assert budget.taken_bytes == 60
-    budget.take(40)
-    budget.give(100)
-    budget.take(100)
+        budget.take(1, one)
+    budget.take(60, own)
+    with pytest.raises(errors.Busy):
+        budget.take(16, two)
+    assert budget.taken_bytes == 85
+    budget.take(15, two)
+    budget.give(25, one)
+    budget.take(25, one)
 
 
 def test_an_answer_to_head_has_no_body():

@@ -164,3 +164,34 @@ def test_an_open_coordinator_lets_anybody_in_but_trusts_no_stranger(tmp_path: Pa
 
     keys.run(work)
     keys.thread.stop()
+
+
+def test_a_revocation_whose_write_failed_is_written_when_it_is_repeated(keys: Keys) -> None:
+    async def work(ring: Keyring) -> str:
+        made, secret = await ring.make(["view"])
+        written = ring.write
+
+        async def fail(*events: object) -> None:
+            raise errors.StorageFull("no room")
+
+        ring.write = fail
+        with pytest.raises(errors.StorageFull):
+            await ring.revoke(made.id)
+        with pytest.raises(errors.Unauthorized):
+            ring.identify(bearer(secret))
+        await ring.load()  # as in a recovery: the disk does not know of it yet
+        with pytest.raises(errors.Unauthorized):
+            ring.identify(bearer(secret))
+        ring.write = written
+        await ring.revoke(made.id)
+        return secret
+
+    secret = keys.run(work)
+    again = Keyring(keys.store, keys.thread, SECRET)
+
+    async def later() -> None:
+        await again.load()
+        with pytest.raises(errors.Unauthorized, match="revoked"):
+            again.identify(bearer(secret))
+
+    asyncio.run(later())

@@ -16,12 +16,13 @@ from nexapod.coordinator import feed as feeds
 from nexapod.coordinator.feed import Feed, patch_of
 from nexapod.coordinator.files import FleetFiles, RunFile
 from nexapod.coordinator.lock import DatabaseLock, is_locked
-from nexapod.coordinator.options import HostOptions, host_headers, is_loopback, url_of
+from nexapod.coordinator.options import HostOptions, host_headers, url_of
 from nexapod.coordinator.orders import order_of
 from nexapod.core import events as e
 from nexapod.core.states import JobState
 from nexapod.wire.codec import MSGPACK
 from nexapod.wire.messages import JobPatch, NewJob
+from nexapod.wire.trust import is_loopback
 
 # ── options ──────────────────────────────────────────────────────────────────────────────────────
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from types import CodeType, ModuleType
 from typing import Any, NamedTuple
 
-from nexapod.core import alarms, board, decide, invariants, job, node, schedule
+from nexapod.core import alarms, board, decide, invariants, job, node, runnable, schedule
 from nexapod.core.deciding import (
     cancelling,
     decision,
@@ -26,8 +26,8 @@ from nexapod.core.deciding import (
 
 #: The core's modules, each after those that it imports.
 MODULES = (
-    schedule, alarms, job, node, invariants, board, decision, ending, registering, leasing,
-    reporting, submitting, cancelling, ticking, decide,
+    schedule, runnable, alarms, job, node, invariants, board, decision, ending, registering,
+    leasing, reporting, submitting, cancelling, ticking, decide,
 )  # fmt: skip
 
 
@@ -127,6 +127,15 @@ MUTANTS = (
         ending,
         "return [closed, *cascade(",
         "return [closed, *(lambda *_: ())(",
+    ),
+    _mutant(
+        "a line that begins anew is taken for the one that ended",
+        runnable,
+        "        self._lines[rank] = line",
+        "            self._lines[rank] = line",
+    ),
+    _mutant(
+        "a line that was looked at is not put back", runnable, "self._put(line)\n", "pass\n"
     ),
     _mutant(
         "slots are not counted",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from itertools import islice
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nexapod.core.board import Job
 from nexapod.core.records import Demand, JobSpec
-from nexapod.core.schedule import Band, Line, Queue
+from nexapod.core.runnable import Runnable
+from nexapod.core.schedule import Band, Line, Queue, rank_of
+from tests.unit.core.builders import KINDS, Desk, order
 
 DEMANDS = tuple(Demand(cpus=float(n)) for n in (1, 2, 3))
 
@@ -17,8 +22,10 @@ def job(seq: int, priority: int = 0, demand: Demand = DEMANDS[0]) -> Job:
     return Job(JobSpec(seq, f"j{seq}", demand, 0.0, priority=priority), b"", ())
 
 
-def rank(one: Job) -> tuple[int, int]:
-    return (-one.spec.priority, one.spec.seq)
+def first(node: Runnable, queue: Queue, most: int, count: int | None = None) -> list[Job]:
+    """What a node that can run the demands up to this one finds, at most so many."""
+    with closing(node.first(queue, KINDS, lambda demand: demand in DEMANDS[: most + 1])) as found:
+        return list(islice(found, count))
 
 
 Step = tuple[str, int, int, int]
@@ -39,6 +46,7 @@ STEPS: st.SearchStrategy[list[Step]] = st.lists(
 def test_a_queue_gives_what_a_sorted_list_would(steps: list[Step]) -> None:
     """Jobs arrive at the end, leave from the front or from anywhere, come back, are cancelled."""
     queue = Queue()
+    nodes = [Runnable() for _ in DEMANDS]
     waiting: list[Job] = []
     away: list[Job] = []
     seq = 0
@@ -49,10 +57,11 @@ def test_a_queue_gives_what_a_sorted_list_would(steps: list[Step]) -> None:
             waiting.append(one)
             queue.add(one)
         elif what == "take" and waiting:
-            line = {d for d in DEMANDS if any(w.spec.demand == d for w in waiting)}
-            wanted = sorted(line, key=lambda d: d.cpus)[: 1 + pick % len(line)]
-            one = next(iter(queue.first(wanted)))
-            assert one is min((w for w in waiting if w.spec.demand in wanted), key=rank)
+            most = pick % len(DEMANDS)
+            found = first(nodes[most], queue, most, 1 + pick % 3)
+            if not found:
+                continue
+            one = found[-1]
             waiting.remove(one)
             away.append(one)
             queue.discard(one)
@@ -65,13 +74,16 @@ def test_a_queue_gives_what_a_sorted_list_would(steps: list[Step]) -> None:
             queue.discard(one)
             if what == "out":
                 away.append(one)
-        waiting.sort(key=rank)
+        waiting.sort(key=rank_of)
         assert len(queue) == len(waiting)
         assert set(queue.lines) == {w.spec.demand for w in waiting}
-        if waiting:
-            assert list(queue.first(queue.lines)) == waiting
-        for found, line_ in queue.lines.items():
-            of_line = [w for w in waiting if w.spec.demand == found]
+        if what in ("new", "back"):
+            most = pick % len(DEMANDS)
+            suits = [w for w in waiting if w.spec.demand in DEMANDS[: most + 1]]
+            assert first(nodes[most], queue, most) == suits
+            assert first(nodes[most], queue, most, 2) == suits[:2]
+        for demand_, line_ in queue.lines.items():
+            of_line = [w for w in waiting if w.spec.demand == demand_]
             assert list(line_) == of_line
             assert len(line_) == len(of_line)
 
@@ -140,7 +152,7 @@ def test_a_job_taken_from_the_middle_may_come_back() -> None:
 
 
 def test_a_line_forgets_a_priority_that_nobody_has() -> None:
-    line = Line()
+    line = Line(DEMANDS[0])
     jobs = [job(1, 5), job(2, -5), job(3, 5)]
     for one in jobs:
         line.add(one)
@@ -149,3 +161,44 @@ def test_a_line_forgets_a_priority_that_nobody_has() -> None:
     line.discard(jobs[2])
     assert line.priorities == [5]
     assert list(line) == [jobs[1]]
+
+
+def test_each_line_is_matched_with_a_node_once_however_often_the_node_asks() -> None:
+    queue, node, asked = Queue(), Runnable(), []
+    for seq in range(1, 5001):
+        queue.add(job(seq, demand=Demand(tags=(f"t{seq}",))))
+
+    def can_run(demand: Demand) -> bool:
+        asked.append(demand)
+        return demand.tags == ("t4000",)
+
+    for _ in range(10):
+        with closing(node.first(queue, KINDS, can_run)) as found:
+            assert [one.spec.seq for one in found] == [4000]
+    assert len(asked) == 5000
+    queue.add(job(9000, demand=Demand(tags=("t9000",))))
+    with closing(node.first(queue, KINDS, can_run)) as found:
+        assert [one.spec.seq for one in found] == [4000]
+    assert len(asked) == 5001
+
+
+def test_what_is_news_of_a_queue_does_not_outgrow_its_lines() -> None:
+    queue, node = Queue(), Runnable()
+    for seq in range(1, 10_001):
+        one = job(seq, demand=DEMANDS[seq % 3])
+        queue.add(one)
+        assert first(node, queue, 2) == [one]
+        queue.discard(one)
+    assert len(queue.news) <= 1001
+    assert first(node, queue, 2) == []
+
+
+def test_a_node_that_registers_anew_can_run_other_lines_than_before() -> None:
+    desk = Desk()
+    desk.register("a", slots=4)
+    desk.submit(order("gpu", Demand(gpus=1)), order("tag", Demand(tags=("big",))))
+    assert desk.poll("a", 2) == []
+    desk.register("a", slots=4, gpus=1)
+    assert desk.poll("a", 2) == [("gpu", 1)]
+    desk.register("a", slots=4, tags=("big",))
+    assert desk.poll("a", 2) == [("tag", 1)]

@@ -95,6 +95,11 @@ def gives_bytes(count):
     return b"x" * count
 
 
+def gives_bytes_after(seconds, count):
+    time.sleep(seconds)
+    return b"x" * count
+
+
 def size_of(value):
     return len(value)
 

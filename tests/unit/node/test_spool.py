@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import os
 import signal
 import subprocess
 import sys
 
+import pytest
+
 from nexapod.core.records import AttemptReport, Value
 from nexapod.node.spool import Spool, encode_report
 from tests.unit.node import jobs
-from tests.unit.node.doubles import CoordinatorDouble, serving, wait_for
+from tests.unit.node.doubles import CoordinatorDouble, Node, Site, serving, wait_for
 from tests.unit.node.test_isolation import is_gone
 
 
@@ -73,6 +77,111 @@ def test_a_busy_spool_is_compacted_and_large_frames_are_read_back(tmp_path):
     spool.add(reports(1))
     spool.close()
     assert len(Spool(tmp_path / "spool")) == 7
+
+
+class FullDisk:
+    """Takes `room_bytes` more, then refuses as a full disk does: after a part of the write."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, room_bytes: int) -> None:
+        self.room_bytes = room_bytes
+        self.refusals = 0
+        self._write = os.write
+        monkeypatch.setattr("nexapod.node.spool.os.write", self.write)
+
+    def write(self, descriptor: int, data: memoryview) -> int:
+        part = data[: self.room_bytes]
+        if not part:
+            self.refusals += 1
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.room_bytes -= len(part)
+        return self._write(descriptor, part)
+
+
+def test_what_a_full_disk_refuses_leaves_no_trace(tmp_path, monkeypatch):
+    spool = Spool(tmp_path / "spool")
+    first, torn, third, fourth = reports(4, size=1000)
+    spool.add([first])
+    disk = FullDisk(monkeypatch, room_bytes=300)
+    with pytest.raises(OSError, match="No space left"):
+        spool.add([torn])
+    assert spool.keys() == [("j0", 0)]
+    disk.room_bytes = 1 << 20
+    spool.add([third])
+    spool.add([fourth])
+    waiting = spool.first(10, 1 << 20)
+    assert [os.pread(spool._fd, item.size, item.offset) for item in waiting] == [
+        first[2], third[2], fourth[2],
+    ]  # fmt: skip
+    # As after a kill -9: nothing is closed.
+    assert Spool(tmp_path / "spool").keys() == [("j0", 0), ("j2", 2), ("j3", 3)]
+
+
+def test_a_spool_that_cannot_be_compacted_stays_as_it_is(tmp_path, monkeypatch):
+    spool = Spool(tmp_path / "spool")
+    frames = reports(5, size=3 << 20)
+    spool.add(frames)
+    disk = FullDisk(monkeypatch, room_bytes=1 << 20)
+    spool.remove(spool.first(4, 100 << 20))
+    assert disk.refusals == 1
+    (last,) = spool.first(10, 100 << 20)
+    assert os.pread(spool._fd, last.size, last.offset) == spool.frame(last) == frames[4][2]
+    assert [path.name for path in tmp_path.iterdir()] == ["spool"]
+    assert Spool(tmp_path / "spool").keys()[-1] == ("j4", 4)
+
+
+def test_results_wait_in_memory_while_the_disk_is_full(tmp_path, monkeypatch, caplog):
+    async def main():
+        fleet = CoordinatorDouble()
+        async with Site(fleet) as site, Node(site.url, tmp_path) as node:
+            disk = FullDisk(monkeypatch, room_bytes=10)
+            first = fleet.submit(jobs.add, 1, 1)
+            await fleet.wake()
+            await fleet.until(lambda: disk.refusals)
+            before = disk.refusals
+            node.agent._reporter.add_encoded(*reports(1)[0])
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert disk.refusals == before, "the write that is tried again takes this one too"
+            await fleet.until(lambda: disk.refusals > before)
+            assert node.agent._reporter.holdings() == [(first, 1), ("j0", 0)]
+            assert not fleet.reports
+            disk.room_bytes = 1 << 20
+            assert await fleet.result(first) == 2
+            await fleet.report("j0")
+
+    asyncio.run(main())
+    told = [text for text in caplog.messages if "takes no results" in text]
+    assert told == [
+        "the node's disk takes no results: No space left on device; they are held in memory until "
+        "there is room"
+    ]
+
+
+def test_reports_are_not_mixed_while_the_disk_is_too_full_to_lay_them_aside(tmp_path, monkeypatch):
+    async def main():
+        first, other = (
+            CoordinatorDouble(lease_s=3.0, fleet_id=name) for name in ("first", "other")
+        )
+        site, there = Site(first), Site(other)
+        port = await site.up()
+        async with Node(site.url, tmp_path) as node:
+            disk = FullDisk(monkeypatch, room_bytes=0)
+            job = first.submit(jobs.add, 1, 1)
+            await first.wake()
+            await first.until(lambda: disk.refusals)
+            await site.gone()
+            await there.up(port)
+            await other.until(lambda: len(other.registered) > 1)  # it could not be noted
+            assert node.agent._reporter.holdings() == [(job, 1)]
+            disk.room_bytes = 1 << 20
+            await other.until(lambda: not node.agent._reporter.unsent)
+            await there.gone()
+            assert not other.strangers
+            await site.up(port)
+            assert await first.result(job) == 2
+        await site.gone()
+
+    asyncio.run(main())
 
 
 def start_node(url: str, scratch) -> subprocess.Popen:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import msgspec
@@ -160,3 +162,56 @@ def test_an_unset_result_is_not_a_null_result() -> None:
     null = codec.decode(b'{"job_id":"j","node_id":"a","result":null}', m.SeedResult, codec.JSON)
     assert bare.result is msgspec.UNSET
     assert bytes(null.result) == b"null"
+
+
+def peak_growth_mb(body: str) -> int:
+    """How much larger a fresh interpreter got at most while it decoded `body` (an expression)."""
+    script = f"""
+import resource
+from nexapod import errors
+from nexapod.coordinator.orders import as_json
+from nexapod.wire import codec, messages as m
+import msgspec
+size = 8 * 1024 * 1024
+body, ask = {body}
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    ask(body)
+except (errors.Invalid, errors.TooLarge):
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+    ran = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True)
+    return int(ran.stdout)
+
+
+LISTS = r'b"\xdd\x00\x80\x00\x00" + b"\x80" * size'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"""b"\\x82\\xa7node_id\\xa1a\\xa5zebra" + {LISTS},
+        lambda body: codec.decode(body, m.Results, codec.MSGPACK)""",
+        f"msgspec.Raw({LISTS}), lambda raw: as_json(raw, codec.MSGPACK)",
+        """b'{"node_id":"a","zebra":[' + b"{}," * (size // 3) + b"0]}",
+        lambda body: codec.decode(body, m.Results, codec.JSON)""",
+    ],
+    ids=["MessagePack in an unknown member", "MessagePack kept as JSON", "JSON"],
+)
+def test_a_body_of_empty_lists_and_maps_takes_little_more_memory_than_it_has(body: str) -> None:
+    assert peak_growth_mb(body.replace("\n", "")) < 64
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_messagepack_that_ends_early_or_late_is_refused_at_any_size(size: int) -> None:
+    body = msgspec.msgpack.encode({"node_id": "a", "profile": "x" * size})
+    assert codec.decode(body, m.Register, codec.MSGPACK).node_id == "a"
+    for bad in (body[:-1], body + b"\xc0", body[: -size - 5] + b"\xc1" * (size + 5)):
+        with pytest.raises(errors.BadRequest):
+            codec.decode(bad, m.Register, codec.MSGPACK)
+
+
+def test_large_messagepack_of_few_lists_passes() -> None:
+    raw = msgspec.Raw(msgspec.msgpack.encode([[1.5] * 1_000] * 200))
+    assert len(raw) > codec.MAX_CONTAINERS
+    codec.check_msgpack(raw)

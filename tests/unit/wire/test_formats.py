@@ -150,3 +150,70 @@ def test_data_frames_travel_as_arrow():
     assert form == "arrow"
     pd.testing.assert_frame_equal(opened((form, raw)), frame)
     assert formats.pack(pd.DataFrame({"x": [object(), 1]})) is None
+
+
+def stream(column: Any, **options: Any) -> bytes:
+    """A table of one column, of anything that pyarrow can write."""
+    arrow: Any = pytest.importorskip("pyarrow", "14.0.1", reason="pyarrow is not installed")
+    table, sink = arrow.table({"x": column(arrow)}), io.BytesIO()
+    chosen = arrow.ipc.IpcWriteOptions(**options)
+    with arrow.ipc.new_stream(sink, table.schema, options=chosen) as opened_stream:
+        opened_stream.write_table(table)
+    return sink.getvalue()
+
+
+BOMBS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "nulls": (lambda arrow: arrow.nulls(30_000_000), {}),
+    "a dictionary": (lambda arrow: arrow.array(["x" * 1000] * 1000).dictionary_encode(), {}),
+    "runs": (
+        lambda arrow: arrow.RunEndEncodedArray.from_arrays(arrow.array([10**6]), arrow.array([1])),
+        {},
+    ),
+    "views": (lambda arrow: arrow.array(["x" * 1000], arrow.string_view()), {}),
+    "values without a width": (lambda arrow: arrow.array([b""] * 9, arrow.binary(0)), {}),
+    "structs": (lambda arrow: arrow.array([{"a": True}] * 9), {}),
+    "nulls in lists": (lambda arrow: arrow.array([[None] * 9]), {}),
+    "zeros, compressed": (
+        lambda arrow: arrow.array([0] * 1_000_000, arrow.int64()),
+        {"compression": "zstd"},
+    ),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_table_that_could_grow_is_opened_only_when_it_is_trusted(bomb: str):
+    column, options = BOMBS[bomb]
+    raw = stream(column, **options)
+    with pytest.raises(ValueError, match="only taken from trusted nodes"):
+        formats.unpack(Value("arrow", len(raw)), raw)
+    if bomb not in ("nulls", "runs", "views"):  # large, or not for pandas
+        assert len(formats.unpack(Value("arrow", len(raw), trusted=True), raw))
+
+
+def test_a_table_whose_columns_share_their_bytes_is_refused(monkeypatch: pytest.MonkeyPatch):
+    arrow: Any = pytest.importorskip("pyarrow", "14.0.1", reason="pyarrow is not installed")
+    raw = stream(lambda arrow: arrow.array(range(100_000)))
+    batch = arrow.RecordBatch.from_arrays([arrow.array(range(100_000))] * 6, list("uvwxyz"))
+    monkeypatch.setattr(arrow.ipc, "read_record_batch", lambda message, schema: batch)
+    with pytest.raises(ValueError, match="many times larger"):
+        formats.unpack(Value("arrow", len(raw)), raw)
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+@pytest.mark.parametrize("size", [0, 8, 40, 200, 10_000])
+def test_a_table_that_is_cut_off_or_garbled_is_told_as_such(size: int, trusted: bool):
+    raw = stream(lambda arrow: arrow.array(range(10_000)))
+    for bad in (raw[:size], b"\xff" * size, raw[: size // 2] + b"\xff" * 8 + raw[size // 2 + 8 :]):
+        try:
+            formats.unpack(Value("arrow", len(bad), trusted=trusted), bad)
+        except ValueError as error:
+            assert str(error)
+
+
+def test_offsets_that_go_back_are_refused_from_untrusted_nodes():
+    raw = stream(lambda arrow: arrow.array(["ab", "cd"]))
+    ends = np.array([0, 2, 4], "<i4").tobytes()
+    assert raw.count(ends) == 1
+    raw = raw.replace(ends, np.array([0, 4, 2], "<i4").tobytes())
+    with pytest.raises(ValueError, match="cannot be read"):
+        formats.unpack(Value("arrow", len(raw)), raw)
