@@ -215,7 +215,7 @@ async def job_detail(request: Request, body: None) -> Ready:
         {
             k: (msgspec.Raw(v.encode()) if k in ("error", "params") and v else v)
             for k, v in zip(ATTEMPT_COLUMNS, row, strict=True)
-            if k not in ("job_id", "name", "sweep", "params")
+            if k not in ("job_id", "name", "sweep", "params", "seq")
         }
         for row in attempts
     ]

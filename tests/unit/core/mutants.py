@@ -135,7 +135,10 @@ MUTANTS = (
         "            self._lines[rank] = line",
     ),
     _mutant(
-        "a line that was looked at is not put back", runnable, "self._put(line)\n", "pass\n"
+        "a line that was looked at is not put back",
+        runnable,
+        "            for line in taken:\n                self._put(line)\n",
+        "            pass\n",
     ),
     _mutant(
         "slots are not counted",

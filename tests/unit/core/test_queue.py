@@ -15,7 +15,7 @@ from nexapod.core.runnable import Runnable
 from nexapod.core.schedule import Band, Line, Queue, rank_of
 from tests.unit.core.builders import KINDS, Desk, order
 
-DEMANDS = tuple(Demand(cpus=float(n)) for n in (1, 2, 3))
+DEMANDS = tuple(Demand(cpus=float(n)) for n in range(1, 6))
 
 
 def job(seq: int, priority: int = 0, demand: Demand = DEMANDS[0]) -> Job:
@@ -180,6 +180,24 @@ def test_each_line_is_matched_with_a_node_once_however_often_the_node_asks() -> 
     with closing(node.first(queue, KINDS, can_run)) as found:
         assert [one.spec.seq for one in found] == [4000]
     assert len(asked) == 5001
+
+
+def test_a_better_job_in_the_last_of_many_lines_comes_first() -> None:
+    queue, node = Queue(), Runnable()
+    jobs = [job(seq, demand=demand) for seq, demand in enumerate(DEMANDS, 1)]
+    for one in jobs:
+        queue.add(one)
+    last = len(DEMANDS) - 1
+    assert first(node, queue, last) == jobs
+    urgent = job(9, 1, DEMANDS[-1])
+    queue.add(urgent)
+    assert first(node, queue, last, 1) == [urgent]
+    queue.discard(urgent)
+    queue.discard(jobs[0])
+    assert first(node, queue, last) == jobs[1:]
+    queue.add(jobs[0])
+    queue.add(urgent)
+    assert first(node, queue, last) == [urgent, *jobs]
 
 
 def test_what_is_news_of_a_queue_does_not_outgrow_its_lines() -> None:
