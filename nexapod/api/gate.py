@@ -63,7 +63,7 @@ class Gate:
                 "this path does not take that method", allowed=sorted(methods)
             )
         headers = request.headers
-        if len({name.lower() for name in headers}) != len(headers):
+        if len(set(map(str.lower, headers))) != len(headers):
             for name in _ONCE:
                 if len(headers.getall(name, ())) > 1:
                     raise errors.BadRequest(f"the header {name} comes twice; send one of them")

@@ -24,10 +24,11 @@ class Rows:
     """A batch of events folded into rows. What a later event overwrites is not written twice.
 
     `queued` holds rows of the view ``new_jobs``, `changes` gives those of ``changes``; both views
-    are in ``batch.sql``.
+    are in ``batch.sql``. `large_bytes` is about the size of the cells that can be large.
     """
 
     def __init__(self, events: Sequence[e.Event]) -> None:
+        self.large_bytes = 0
         self.queued: list[tuple[Any, ...]] = []
         self.leased: list[tuple[Any, ...]] = []
         self.placed: dict[int, tuple[Any, ...]] = {}
@@ -48,6 +49,7 @@ class Rows:
 
     def _queue(self, event: e.JobQueued) -> None:
         spec, order = event.spec, event.order
+        self.large_bytes += len(order.payload or b"") + len(order.params)
         self.queued.append(
             (
                 spec.seq,
@@ -89,6 +91,8 @@ class Rows:
         )  # fmt: skip
 
     def _end(self, event: e.AttemptEnded) -> None:
+        failure = _encode(event.failure).decode() if event.failure else None
+        self.large_bytes += len(event.output) + (2 * len(failure) if failure else 0)
         self.ended.append(
             (
                 event.seq,
@@ -97,7 +101,7 @@ class Rows:
                 event.at,
                 event.run_s,
                 event.peak_memory_bytes,
-                _encode(event.failure).decode() if event.failure else None,
+                failure,
                 event.output or None,
             )
         )
@@ -127,12 +131,14 @@ class Rows:
         self.tallies[f"state:{event.state}"] += 1
         if event.value is not None:
             v = event.value
+            self.large_bytes += len(v.data or b"")
             self.results.append(
                 (event.seq, v.format, v.size, v.data, v.blob, event.digest, int(v.trusted))
             )
 
     def _register(self, event: e.NodeRegistered) -> None:
         r = event.record
+        self.large_bytes += len(r.profile)
         self.nodes[r.id] = (
             r.id, r.profile.decode(), _encode(r.capacity).decode(), r.boot_id, r.registered_at,
             r.address, r.credential,

@@ -247,17 +247,12 @@ class SqliteStore:
             with contextlib.suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
             raise self._not_stored(error) from error
-        large_bytes = sum(self._let_go(sql, cells) for sql, cells in parts)
-        self._logged_rows += self._db.total_changes - before + large_bytes // PAGE_BYTES
+        self._logged_rows += self._db.total_changes - before + rows.large_bytes // PAGE_BYTES
+        if rows.large_bytes > KEPT_BYTES:
+            for sql, cells in parts:  # a statement keeps what was bound to it until it runs again
+                self._db.execute(sql, [None] * len(cells))  # padding alone: it changes nothing
         if self._logged_rows >= CHECKPOINT_ROWS:
             self._checkpoint()
-
-    def _let_go(self, sql: str, cells: list[Any]) -> int:
-        """The bytes of the large cells. A statement would keep them until it runs again."""
-        large_bytes = sum(len(x) for x in cells if isinstance(x, bytes | str) and len(x) > 256)
-        if large_bytes > KEPT_BYTES:
-            self._db.execute(sql, [None] * len(cells))  # padding alone: it changes nothing
-        return large_bytes
 
     def _checkpoint(self) -> None:
         """Move what the log holds into the database.
@@ -407,7 +402,7 @@ class SqliteStore:
         total = 0
         for job_id in job_ids:
             for form, size, blob, length, trusted in self._run("value_size", job_id):
-                total += length
+                total += length or 0  # one in a blob has none here
                 if total > most_bytes and shown:
                     return shown
                 data = self._run("value", job_id)[0][2] if form == "json" else None

@@ -200,6 +200,21 @@ def test_a_second_result_of_a_job_cannot_be_stored(store: SqliteStore) -> None:
     assert_unchanged(store, before)
 
 
+@pytest.mark.parametrize("form", ["json", "pickle"])
+def test_a_result_in_a_blob_is_shown_without_its_bytes(store: SqliteStore, form: str) -> None:
+    desk = lab()
+    desk.submit("j")
+    desk.poll("a")
+    large = msgspec.structs.replace(
+        completed("j", 1),
+        value=Value(form, 20_000_000, blob="ab" * 32),  # type: ignore[arg-type]
+    )
+    desk.tell("a", large)
+    commit_all(store, desk)
+    shown = store.shown_values(["j"], 0)["j"]
+    assert (shown.format, shown.size, shown.data, shown.blob) == (form, 20_000_000, None, "ab" * 32)
+
+
 def test_the_table_of_results_takes_one_row_a_job(store: SqliteStore) -> None:
     desk = lab()
     desk.submit("j")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Container, Generator
 
 from nexapod.core import commands as c
 from nexapod.core import events as e
@@ -70,22 +70,32 @@ def _pick(board: Board, node: Node, command: c.Acquire, now: Instant) -> list[Jo
     room = Room(node.capacity, (job.spec.demand for job in node.leases.values()))
     most = min(command.max, _share(board, node)) if command.max > 1 else 1
     reserved: Demand | None = None
-    waiting = node.runnable.first(board.queue, command.kinds, node.can_run)
-    with closing(waiting):
-        for job in waiting:
-            if len(picked) >= most or room.light_slots < 1:
-                break
-            demand: Demand = job.spec.demand
-            if reserved is not None and reserved.cpus > 1 and room.cpus < demand.cpus:
-                continue  # it would take a core that is kept
-            if room.fits(demand):
-                room.take(demand)
-                picked.append(job)
-            elif reserved is None and now.at - job.spec.created_at > RESERVE_AFTER_S:
-                # It has waited long enough: what it needs is kept for it, others share the rest.
-                reserved = demand
-                room.take(demand)
+    waiting = _waiting(board, node, command.kinds)
+    for job in waiting:
+        if len(picked) >= most or room.light_slots < 1:
+            break
+        demand: Demand = job.spec.demand
+        if reserved is not None and reserved.cpus > 1 and room.cpus < demand.cpus:
+            continue  # it would take a core that is kept
+        if room.fits(demand):
+            room.take(demand)
+            picked.append(job)
+        elif reserved is None and now.at - job.spec.created_at > RESERVE_AFTER_S:
+            # It has waited long enough: what it needs is kept for it, others share the rest.
+            reserved = demand
+            room.take(demand)
+    waiting.close()  # before the queue changes
     return picked
+
+
+def _waiting(board: Board, node: Node, kinds: Container[str]) -> Generator[Job, None, None]:
+    """Waiting jobs of these kinds that the node can run, best first."""
+    lines = board.queue.lines
+    if len(lines) > 1:
+        return node.runnable.first(board.queue, kinds, node.can_run)
+    # Mostly all jobs are alike: then there is nothing to choose between.
+    fitting = [ln for ln in lines.values() if ln.demand.kind in kinds and node.can_run(ln.demand)]
+    return (job for line in fitting for job in line)
 
 
 def _share(board: Board, node: Node) -> int:

@@ -135,12 +135,6 @@ MUTANTS = (
         "            self._lines[rank] = line",
     ),
     _mutant(
-        "a line that was looked at is not put back",
-        runnable,
-        "            for line in taken:\n                self._put(line)\n",
-        "            pass\n",
-    ),
-    _mutant(
         "slots are not counted",
         schedule,
         "self.light_slots -= 1\n        self.heavy_slots -= 1",
