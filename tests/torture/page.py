@@ -44,24 +44,31 @@ def table(lines: Mapping[str, Line]) -> Iterator[str]:
             )
 
 
-def page(lines: Mapping[str, Line], tier: str, seed: int, at: time.struct_time) -> str:
-    """The page."""
+def rows_of(text: str) -> dict[str, str]:
+    """The rows of a page that was written before."""
+    return {
+        row: line for line in text.splitlines() for row in ROWS if line.startswith(f"| `{row}`")
+    }
+
+
+def page(
+    lines: Mapping[str, Line], tier: str, seed: int, at: time.struct_time, before: Mapping[str, str]
+) -> str:
+    """The page. Rows that this run left out stay as they were `before`."""
     rows = "\n".join(
         f"| `{row}` | {promise.title} | {promise.goal} | {_WORDS[lines[row].outcome]}: "
-        f"{lines[row].reached or '–'} | {lines[row].seconds:,.1f} |"
+        f"{lines[row].reached or '–'} | {lines[row].seconds:,.1f} | {tier}, {seed} |"
+        if row in lines
+        else before[row]
         for row, promise in ROWS.items()
     )
-    total = sum(line.seconds for line in lines.values())
     return _PAGE.format(
         date=time.strftime("%Y-%m-%d", at),
-        tier=tier,
-        seed=seed,
         cores=os.cpu_count(),
         python=platform.python_version(),
         sqlite=sqlite3.sqlite_version,
         system=platform.system(),
         rows=rows,
-        minutes=f"{total / 60:.0f}",
     )
 
 
@@ -71,16 +78,15 @@ _PAGE = """\
 <!-- Written by `make torture`; do not edit. -->
 
 What nexapod promises is in [protocol.md](protocol.md). Here is how each promise was put to the
-proof, and what the last whole run reached: tier `{tier}` on {date}, {cores} cores, {system},
-Python {python}, SQLite {sqlite}, {minutes} minutes. The run is replayed with
-`make torture SEED={seed}`.
+proof, and what it reached when it was last run, on {date} or before: {cores} cores, {system},
+Python {python}, SQLite {sqlite}. A row is replayed with `make torture TIER=… SEED=…`.
 
 Nothing here trusts the coordinator's own word: what clients were told is compared with what a
 separate program reads in the database. A suite that cannot fail proves nothing, so the last row
 breaks the product in fourteen ways, one at a time, and counts how many of them the tests notice.
 
-| row | what happens | goal | last run | seconds |
-|---|---|---|---|---|
+| row | what happens | goal | last run | seconds | tier, seed |
+|---|---|---|---|---|---|
 {rows}
 
 The same tests run smaller in `make test` (`--tier commit`) and larger with

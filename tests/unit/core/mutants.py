@@ -129,12 +129,6 @@ MUTANTS = (
         "return [closed, *(lambda *_: ())(",
     ),
     _mutant(
-        "a line that begins anew is taken for the one that ended",
-        runnable,
-        "        self._lines[rank] = line",
-        "            self._lines[rank] = line",
-    ),
-    _mutant(
         "slots are not counted",
         schedule,
         "self.light_slots -= 1\n        self.heavy_slots -= 1",
