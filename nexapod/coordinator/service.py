@@ -211,9 +211,13 @@ class Service:
     async def revoke(self, credential_id: str, by: Author) -> Credential:
         """End a credential: nobody gets in with it, and its nodes' leases go back at once."""
         ended = await self.keyring.revoke(credential_id, by)
-        for node_id, node in self.board.nodes.items():
-            if node.record.credential == credential_id and node.leases:
-                await self.execute(c.Leave(node_id))
+        theirs = [  # all of them first: nodes come and go while the leases go back
+            node_id
+            for node_id, node in self.board.nodes.items()
+            if node.record.credential == credential_id and node.leases
+        ]
+        for node_id in theirs:
+            await self.execute(c.Leave(node_id))
         return ended
 
     async def _settled(self, decision: Decision) -> None:

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from nexapod import errors
 from nexapod.coordinator.service import Service, digest_of
 from nexapod.core import commands as c
+from nexapod.core import events as e
 from nexapod.core.board import Board
 from nexapod.core.events import Event
 from nexapod.core.records import Value
@@ -452,5 +454,26 @@ def test_a_failure_is_durable_when_it_is_answered(tmp_path: Path) -> None:
         await service.execute(acquisition())
         await service.report("a", [failed("j", 1)])
         assert b"ValueError" in store.failures(["j"])["j"]
+
+    serve(tmp_path, story)
+
+
+def test_a_node_that_joins_while_a_token_is_revoked_is_in_nobodys_way(tmp_path: Path) -> None:
+    async def story(service: Service, store: TestedStore) -> None:
+        made, _ = await service.keyring.make(["node"])
+        for node_id in ("a", "b"):
+            joined = msgspec.structs.replace(registration(node_id).record, credential=made.id)
+            await service.execute(c.Register(joined, None, 60.0))
+        await service.execute(submission("j", "k"))
+        for node_id in ("a", "b"):
+            await service.execute(acquisition(node_id))
+        ended = asyncio.create_task(
+            service.revoke(made.id, lambda ended: e.Audited(0.0, "owner", "", "revoke", ended.id))
+        )
+        while len(service.board.leased) == 2:
+            await asyncio.sleep(0)
+        service._decide(registration("c"))  # while the first lease's way back is being written
+        await ended
+        assert not service.board.leased
 
     serve(tmp_path, story)
