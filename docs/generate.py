@@ -64,17 +64,10 @@ def api() -> str:
          f"{route.limit_bytes // 2**20} MiB" if route.method != "GET" else ""]
         for route in ROUTES
     )  # fmt: skip
-    kinds = [
-        kind
-        for kind in vars(errors).values()
-        if isinstance(kind, type)
-        and issubclass(kind, errors.NexapodError)
-        and kind.http_status != 500
-    ]
     meanings = (
         [str(kind.http_status), f"`{kind.code}`", (kind.__doc__ or "").strip(),
          "yes" if kind.retryable else "no"]
-        for kind in kinds
+        for kind in errors.BY_CODE.values()
     )  # fmt: skip
     return (
         _API

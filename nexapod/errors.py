@@ -33,6 +33,7 @@ NexapodError
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from typing import Any, ClassVar
 
@@ -236,3 +237,20 @@ class JobCancelled(JobError, CancelledError):
     """The job was cancelled."""
 
     code = "job_cancelled"
+
+
+def _tree(root: type[NexapodError]) -> Iterator[type[NexapodError]]:
+    yield root
+    for child in root.__subclasses__():
+        yield from _tree(child)
+
+
+#: Every error that a coordinator answers with, by its code.
+BY_CODE = {kind.code: kind for kind in _tree(NexapodError) if kind.http_status != 500}
+#: The most general one of each status, for codes of a newer coordinator.
+_BY_STATUS = {kind.http_status: kind for kind in reversed(BY_CODE.values())}
+
+
+def kind_of(code: str, http_status: int) -> type[NexapodError]:
+    """The error that a refusal with this code and status stands for."""
+    return BY_CODE.get(code) or _BY_STATUS.get(http_status, NexapodError)

@@ -23,7 +23,7 @@ from nexapod.client.node import Node
 from nexapod.client.options import Options
 from nexapod.client.sweep import Sweep, Sweeps, grid, pages, shown_params, wait_for
 from nexapod.client.tokens import Tokens
-from nexapod.client.transport import AUDIT_PAGE, Columns
+from nexapod.client.transport import AUDIT_PAGE, Columns, gathered
 from nexapod.ids import is_id, new_job_id
 from nexapod.store.base import JobFilter
 from nexapod.wire.messages import NewJob
@@ -287,10 +287,7 @@ class Fleet(Shown):
     def jobs(self) -> pd.DataFrame:
         """All jobs, without their results. See `nexapod.views.frames.jobs_frame`."""
         self._link.flush()
-        columns: dict[str, list[Any]] = {}
-        for page in pages(self._link, JobFilter()):
-            for name, cells in page.by_name().items():
-                columns.setdefault(name, []).extend(cells)
+        columns = gathered(pages(self._link, JobFilter()))
         frame: pd.DataFrame = view("frames").jobs_frame(columns)
         return frame
 
@@ -343,15 +340,17 @@ class Fleet(Shown):
     @property
     def audit(self) -> pd.DataFrame:
         """Who did what. See `nexapod.views.frames.audit_frame`."""
-        columns: dict[str, list[Any]] = {}
-        after_seq, transport = 0, self._link.transport
+        frame: pd.DataFrame = view("frames").audit_frame(gathered(self._audit()))
+        return frame
+
+    def _audit(self) -> Iterator[Columns]:
+        """Every page of the audit, oldest first."""
+        after_seq = 0
         while True:
-            page = self._link.ask(transport.audit_columns(after_seq))
-            for name, cells in page.by_name().items():
-                columns.setdefault(name, []).extend(cells)
+            page = self._link.ask(self._link.transport.audit_columns(after_seq))
+            yield page
             if len(page.rows) < AUDIT_PAGE:
-                frame: pd.DataFrame = view("frames").audit_frame(columns)
-                return frame
+                return
             after_seq = page.rows[-1][0]
 
     def node(self, name: str) -> Node:

@@ -27,16 +27,6 @@ from nexapod.wire.trust import distrust, pinned
 
 T = TypeVar("T")
 
-_ERRORS: dict[str, type[errors.NexapodError]] = {
-    kind.code: kind
-    for kind in (
-        errors.BadRequest, errors.Unauthorized, errors.Forbidden, errors.NotFound,
-        errors.MethodNotAllowed, errors.Conflict, errors.LeaseLost, errors.Gone, errors.TooLarge,
-        errors.UnsupportedMedia, errors.Misdirected, errors.Invalid, errors.Busy,
-        errors.TooSlow, errors.Unavailable, errors.StorageFull,
-    )
-}  # fmt: skip
-
 #: How long a change is repeated before it is given up as unknown.
 PATIENCE_S = 60.0
 
@@ -372,5 +362,4 @@ def _error_of(response: aiohttp.ClientResponse, body: bytes) -> errors.NexapodEr
             f"something other than a nexapod coordinator answers at {response.url.origin()} "
             f"(HTTP {response.status})"
         )
-    kind = _ERRORS.get(told.code, errors.NexapodError)
-    return kind(told.message, **told.details)
+    return errors.kind_of(told.code, response.status)(told.message, **told.details)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
@@ -50,6 +50,15 @@ class Columns(msgspec.Struct, frozen=True):
         return {
             name: list(cells[at]) if cells else [] for at, name in enumerate(self.columns)
         }  # fmt: skip
+
+
+def gathered(pages: Iterable[Columns]) -> dict[str, list[Any]]:
+    """All pages of a listing as one: a list per column."""
+    columns: dict[str, list[Any]] = {}
+    for page in pages:
+        for name, cells in page.by_name().items():
+            columns.setdefault(name, []).extend(cells)
+    return columns
 
 
 Listener = Callable[[Sequence[Change]], None]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nexapod import errors
+from nexapod.commandline import options
 
 if TYPE_CHECKING:
     from nexapod.coordinator.backups import Backup
@@ -17,16 +18,11 @@ if TYPE_CHECKING:
 #: A large database on a slow disk.
 PATIENCE_S = 3600.0
 
-_name = click.option("--name", default="default", help="The fleet's name.")
-_database = click.option(
-    "--database", default=None, help="The database file.  [default: per user, by name]"
-)
-
 
 @click.command()
 @click.argument("dest", required=False, type=click.Path(path_type=Path))
-@_name
-@_database
+@options.name
+@options.database
 def backup(dest: Path | None, name: str, database: str | None) -> None:
     """Copy the fleet's database, also while its coordinator runs; to DEST, if it is given.
 
@@ -96,8 +92,8 @@ def _ask(files: FleetFiles) -> Backup:
 
 @click.command()
 @click.argument("backup", type=click.Path(path_type=Path))
-@_name
-@_database
+@options.name
+@options.database
 def restore(backup: Path, name: str, database: str | None) -> None:
     """Go on from BACKUP. The coordinator must be stopped; the present database is kept.
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import click
 
+from nexapod.commandline import options
+
 
 @click.command()
 @click.argument("url", required=False)
 @click.option("--name", default=None, help="The fleet's name.  [default: default, without a URL]")
-@click.option("--database", default=None, help="The database file.  [default: per user, by name]")
+@options.database
 @click.option(
     "--token",
     envvar="NEXAPOD_TOKEN",
@@ -16,13 +18,7 @@ import click
     show_default=False,
     help="A token for URL; NEXAPOD_TOKEN works too.  [default: the fleet's own]",
 )
-@click.option(
-    "--fingerprint",
-    envvar="NEXAPOD_FINGERPRINT",
-    default=None,
-    show_default=False,
-    help="The coordinator's certificate, as its invitation names it.  [NEXAPOD_FINGERPRINT]",
-)
+@options.fingerprint
 @click.option("--json", "as_json_", is_flag=True, help="For programs.")
 def doctor(
     url: str | None,

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from nexapod.commandline import options
 from nexapod.logs import LogFormat, log_to_stderr
 
 _UNITS = {"": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "TB": 1000**4}
@@ -25,20 +26,8 @@ def size_bytes(text: str) -> int:
 
 @click.command()
 @click.argument("url")
-@click.option(
-    "--token",
-    envvar="NEXAPOD_TOKEN",
-    default=None,
-    show_default=False,
-    help="The fleet's token; NEXAPOD_TOKEN works too.",
-)
-@click.option(
-    "--fingerprint",
-    envvar="NEXAPOD_FINGERPRINT",
-    default=None,
-    show_default=False,
-    help="The coordinator's certificate, as its invitation names it.  [NEXAPOD_FINGERPRINT]",
-)
+@options.token
+@options.fingerprint
 @click.option("--slots", default=1, type=click.IntRange(1, 4096), help="Jobs to run at once.")
 @click.option("--name", default=None, help="The node's id.  [default: this machine's name]")
 @click.option(
@@ -92,12 +81,12 @@ def size_bytes(text: str) -> int:
 )
 @click.option("--fleet-id", default=None, hidden=True, help="Work for no other fleet.")
 @click.option("--verbose", is_flag=True, help="One line per job, however short.")
-@click.option("--log-format", type=click.Choice(["text", "json"]), default="text")
+@options.log_format
 def node(url: str, verbose: bool, log_format: LogFormat, **given: Any) -> None:
     """Run a node: it dials out to URL, asks for jobs and runs them."""
     from nexapod.node.agent import run
     from nexapod.node.options import NodeOptions
 
     log_to_stderr(logging.DEBUG if verbose else logging.INFO, log_format, [given["token"]])
-    options = {key: value for key, value in given.items() if value is not None}
-    raise SystemExit(run(NodeOptions(url=url, **options)))
+    chosen = {key: value for key, value in given.items() if value is not None}
+    raise SystemExit(run(NodeOptions(url=url, **chosen)))

@@ -11,14 +11,15 @@ from typing import Any
 import click
 
 from nexapod import errors
+from nexapod.commandline import options
 from nexapod.logs import LogFormat, log_to_stderr
 
 
 @click.command()
-@click.option("--name", default="default", help="The fleet's name.")
+@options.name
 @click.option("--host", default="127.0.0.1", help="The address to listen on.")
 @click.option("--port", default=8000, help="The port; a busy one moves to the next free one.")
-@click.option("--database", default=None, help="The database file.  [default: per user, by name]")
+@options.database
 @click.option(
     "--token",
     envvar="NEXAPOD_TOKEN",
@@ -45,7 +46,7 @@ from nexapod.logs import LogFormat, log_to_stderr
     show_default=False,
     help="Bytes of free disk kept for results.  [default: 512 MiB, less on a small disk]",
 )
-@click.option("--log-format", type=click.Choice(["text", "json"]), default="text")
+@options.log_format
 @click.option("--backup-every-s", default=3600.0, help="Copy the database so often; 0: never.")
 @click.option("--backups-kept", default=24, help="Copies kept, beside one a day for a week.")
 def serve(log_format: LogFormat, **given: Any) -> None:

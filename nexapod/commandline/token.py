@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nexapod import errors
+from nexapod.commandline import options
 from nexapod.core.credentials import SCOPES
 
 if TYPE_CHECKING:
@@ -18,14 +19,13 @@ if TYPE_CHECKING:
 def _reaching(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say which fleet is meant."""
     for option in (
-        click.option("--fingerprint", envvar="NEXAPOD_FINGERPRINT", default=None,
-                     show_default=False, help="Of a coordinator with a certificate of its own."),
+        options.fingerprint,
         click.option("--token", envvar="NEXAPOD_TOKEN", default=None, show_default=False,
                      help="An admin's token, with --url; NEXAPOD_TOKEN works too."),
         click.option("--url", default=None, show_default=False,
                      help="A coordinator elsewhere.  [default: the one that runs here]"),
-        click.option("--database", default=None, show_default=False, help="The fleet's database."),
-        click.option("--name", default="default", help="The fleet's name."),
+        options.database,
+        options.name,
     ):  # fmt: skip
         command = option(command)
     return command

@@ -30,14 +30,6 @@ _SLOWEST_BYTES_PER_S = 10_000
 _HEADERS = {"Accept": "application/msgpack"}
 
 
-def _tree(root: type[errors.NexapodError]) -> list[type[errors.NexapodError]]:
-    return [root, *(leaf for child in root.__subclasses__() for leaf in _tree(child))]
-
-
-_BY_CODE = {kind.code: kind for kind in _tree(errors.NexapodError)}
-_BY_STATUS = {kind.http_status: kind for kind in reversed(_tree(errors.NexapodError))}
-
-
 def error_from(status: int, body: bytes, content_type: str) -> errors.NexapodError:
     """The error that a coordinator's answer outside 2xx stands for.
 
@@ -47,8 +39,7 @@ def error_from(status: int, body: bytes, content_type: str) -> errors.NexapodErr
         When no coordinator says it like that.
     """
     told = _decode(body, content_type, m.ErrorReply).error
-    kind = _BY_CODE.get(told.code) or _BY_STATUS.get(status, errors.NexapodError)
-    return kind(told.message, **told.details)
+    return errors.kind_of(told.code, status)(told.message, **told.details)
 
 
 def _decode(body: bytes, content_type: str, kind: type[T]) -> T:

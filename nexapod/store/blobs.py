@@ -9,6 +9,7 @@ import secrets
 from pathlib import Path
 
 from nexapod import errors
+from nexapod.store.copies import sync
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -125,8 +126,8 @@ class Incoming:
             os.fsync(self._file.fileno())
             self._file.close()
             self._temporary.replace(target)
-            _sync_folder(target.parent)
-            _sync_folder(self._store.folder)
+            sync(target.parent)  # a rename survives a power cut only once its folder is synced
+            sync(self._store.folder)
         except OSError as error:
             raise errors.StorageFull(
                 f"the coordinator cannot store this blob ({error.strerror}); free some space"
@@ -137,12 +138,3 @@ class Incoming:
         """Forget what is not kept."""
         self._file.close()
         self._temporary.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """A rename survives a power cut only once its folder is synced."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 #: MessagePack of `sealed.Call`: an array of three, and first in it a string of 64 hex digits.
-_HEAD = re.compile(rb"[\x93]\xd9\x40([0-9a-f]{64})")
+_HEAD = re.compile(rb"\x93\xd9\x40([0-9a-f]{64})")
 HEAD_BYTES = 67
 
 

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.acceptance.conftest import kernel  # noqa: F401  # the same real one
 from tests.torture.page import Line, page, rows_of, table
 from tests.torture.rows import ROWS
 

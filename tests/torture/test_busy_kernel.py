@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,15 +54,6 @@ AFTERWARDS = """
 assert long.result(60) == {seconds} + 1.0
 assert [f.result(60) for f in short] == [0.05] * {short}
 """
-
-
-@pytest.fixture
-def kernel() -> Iterator[Kernel]:
-    kernel = Kernel()
-    try:
-        yield kernel
-    finally:
-        kernel.end()
 
 
 def poll_for(client: Client, seconds: float) -> list[float]:

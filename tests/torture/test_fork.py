@@ -86,15 +86,6 @@ subprocess.Popen([sys.executable, "-c", script, folder], close_fds=False, start_
 }
 
 
-@pytest.fixture
-def kernel() -> Iterator[Kernel]:
-    kernel = Kernel()
-    try:
-        yield kernel
-    finally:
-        kernel.end()
-
-
 def is_running(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE

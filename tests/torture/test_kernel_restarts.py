@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,15 +47,6 @@ assert sweep.results(120) == [n * n for n in range({count})]
 assert len(fleet.sweeps) == 1 and len(fleet.jobs) == {count}
 fleet.stop()
 """
-
-
-@pytest.fixture
-def kernel() -> Iterator[Kernel]:
-    kernel = Kernel()
-    try:
-        yield kernel
-    finally:
-        kernel.end()
 
 
 @pytest.mark.proves("kernel-restarts")
