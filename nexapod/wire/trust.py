@@ -106,6 +106,8 @@ async def _speaks_tls(url: str) -> bool:
                 parts.hostname, parts.port or 80, ssl=context
             )  # fmt: skip
             writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()  # the loop may end right after this
     except (OSError, ValueError, TimeoutError):
         return False
     return True

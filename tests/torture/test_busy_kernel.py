@@ -18,9 +18,12 @@ POLL_P99_S = 0.050
 #: A poll this often, as from a fleet of nodes that find no work.
 POLL_EVERY_S = 0.01
 
+# Two slots in one node: what waits behind the long job there goes to the other slot. A second node
+# would have to be given it back, and then not each job would end in its first attempt.
 LAUNCH = """
 import nexapod, time
-fleet = nexapod.launch("lab", port=0, database={database!r}, local_nodes=2, open=True)
+fleet = nexapod.launch("lab", port=0, database={database!r}, open=True)
+fleet.start_nodes(1, slots=2)
 assert fleet.submit(max, 1, 2).result(60) == 2
 print(fleet.url)
 """
