@@ -26,7 +26,8 @@ FIELDS = (
 
 _HIDDEN = "***"
 _SECRETS = (
-    re.compile(r"(?i)(\b(?:bearer|basic)\s+)[^\s\"',;]+"),
+    # The word TOKEN alone is what our own sentences have in a secret's place.
+    re.compile(r"(?i)(\b(?:bearer|basic)\s+)(?!(?-i:TOKEN)(?:[\s\"',;]|$))[^\s\"',;]+"),
     re.compile(r"(?i)([?&;](?:token|access_token|auth|key|password|secret)=)[^&\s\"'#]+"),
     re.compile(r"(://)[^/\s:@]+:[^/\s@]+(?=@)"),
     re.compile(r"()(?<![\w-])[A-Za-z0-9_-]{43}(?![\w-])"),  # what `ids.new_secret` looks like

@@ -114,6 +114,14 @@ def test_a_secret_in_a_field_or_in_a_traceback_is_hidden():
     assert secret not in TextFormatter(Mask()).format(entry)
 
 
+@pytest.mark.parametrize("secret", ["TOKEN-abc", "TOKENabc", "token", "TOKEN1"])
+def test_the_place_of_a_token_in_a_sentence_is_shown_and_a_token_is_not(secret: str):
+    mask = Mask()
+    sentence = "send 'Authorization: Bearer TOKEN' with a token of this fleet"
+    assert mask(sentence) == sentence
+    assert mask(f"Authorization: Bearer {secret}") == "Authorization: Bearer ***"
+
+
 @pytest.mark.parametrize(
     "text", ["0198b2a4-7b6e-7c3d-9f10-0123456789ab", "ab" * 32, "node-17", "the token is good"]
 )
