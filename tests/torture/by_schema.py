@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import hashlib
+import itertools
 import json
 import random
 import re
@@ -32,6 +33,8 @@ _NUMBERS = (
 IDS = tuple(f"fuzz-{n}" for n in range(24))
 BLOBS = {hashlib.sha256(data).hexdigest(): data for data in (b"1", b"{}", b"a blob")}
 _HASHES = (*BLOBS, "0" * 64)
+#: A list is made longer up to here: one more than any request may name.
+_MOST_ITEMS = 10_001
 _TYPES = ("text/plain", "application/octet-stream", "application/json; charset=utf-16", "a/b", "")
 
 
@@ -211,7 +214,7 @@ class Forge:
         elif what < 0.35 and isinstance(holder, dict):
             holder[self._rng.choice((*_TEXTS, *IDS))] = self._strange()
         elif what < 0.4 and isinstance(holder, list):
-            holder.extend(copy.deepcopy(holder) * self._rng.choice((1, 10, 100)))
+            _repeat(holder, self._rng.choice((1, 10, 100)))
         else:
             holder[key] = self._strange()
         return value
@@ -248,6 +251,14 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
         yield value, key
         if isinstance(inner, dict | list):
             yield from _places(inner)
+
+
+def _repeat(holder: list[Any], times: int) -> None:
+    """Make a list longer. Each item is a copy of its own: shared ones would all grow with one,
+    and a few changes would make hundreds of megabytes."""
+    count = min(len(holder) * times, max(0, _MOST_ITEMS - len(holder)))
+    more = itertools.islice(itertools.cycle(tuple(holder)), count)
+    holder.extend([copy.deepcopy(item) for item in more])
 
 
 def _packed(value: Any) -> bytes:

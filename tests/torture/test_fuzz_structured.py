@@ -144,6 +144,7 @@ def end_soundly(coordinator: Coordinator) -> None:
     assert_sound(coordinator.database)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.proves("fuzz-structured")
 def test_nothing_made_from_the_document_breaks_the_coordinator(
     coordinator: Coordinator, size: Size, seed: int, reached: Callable[[str], None]
