@@ -74,12 +74,12 @@ def read_only(path: Path) -> sqlite3.Connection:
 
 
 def damage(db: sqlite3.Connection) -> str | None:
-    """What is wrong with the database's pages; None when nothing is."""
+    """What is wrong with the database's pages, in one line; None when nothing is."""
     try:
         found = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
     except sqlite3.DatabaseError as error:
         return str(error)
-    return None if found == "ok" else found
+    return None if found == "ok" else found.splitlines()[-1]  # the first says in which database
 
 
 def sync(path: Path) -> None:

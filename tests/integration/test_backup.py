@@ -208,6 +208,15 @@ def _truncated(backup: Path) -> None:
     backup.write_bytes(backup.read_bytes()[:10_000])
 
 
+def _scribbled(backup: Path) -> None:
+    with reading(backup) as db:  # a page in the middle of a table or an index, not the schema
+        (page,) = db.execute("SELECT max(rootpage) FROM sqlite_schema").fetchone()
+        (size_bytes,) = db.execute("PRAGMA page_size").fetchone()
+    with backup.open("r+b") as file:
+        file.seek((page - 1) * size_bytes)
+        file.write(b"\xa5" * size_bytes)
+
+
 def _foreign(backup: Path) -> None:
     backup.unlink()
     with reading(backup) as db:
@@ -224,6 +233,7 @@ def _newer(backup: Path) -> None:
     ("spoil", "said"),
     [
         (_truncated, "cannot be used"),
+        (_scribbled, "cannot be used"),
         (_foreign, "a database of another program"),
         (_newer, "written by a newer nexapod"),
         (Path.unlink, "there is no backup"),
@@ -241,6 +251,7 @@ def test_what_is_no_sound_backup_is_refused_and_changes_nothing(
     done = nexapod("restore", "--database", str(database), str(backup))
     assert done.returncode == 2
     assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
     assert str(tmp_path / "fleet.db.restoring") not in done.stderr
     assert database.read_bytes() == before
     assert not list(tmp_path.glob("*restoring*"))
