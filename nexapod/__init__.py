@@ -38,6 +38,8 @@ _HOMES = {
     "JobTimedOut": "nexapod.errors",
     "NexapodError": "nexapod.errors",
     "Sweep": "nexapod.client.sweep",
+    "_jupyter_labextension_paths": "nexapod.jupyter",
+    "_jupyter_server_extension_points": "nexapod.jupyter",
     "connect": "nexapod.client.launch",
     "launch": "nexapod.client.launch",
 }

@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import psutil
@@ -23,10 +23,12 @@ from nexapod.client.fleet import Fleet
 from nexapod.client.in_process import InProcess
 from nexapod.client.local_nodes import LocalNodes
 from nexapod.client.remote import Remote
+from nexapod.coordinator import registry
 from nexapod.coordinator.files import FleetFiles, RunFile
 from nexapod.coordinator.host import Host
 from nexapod.coordinator.lock import holder_of, is_locked
 from nexapod.coordinator.options import HostOptions
+from nexapod.ids import is_id
 from nexapod.wire.trust import as_fingerprint, warn_if_unencrypted
 
 logger = logging.getLogger(__name__)
@@ -167,7 +169,7 @@ def _detached(options: HostOptions, files: FleetFiles) -> Fleet:
     if run.in_kernel:
         raise errors.AlreadyRunning(
             f"this fleet already runs inside process {run.pid}; use "
-            f'nexapod.connect("{run.url}", token) to reach it, or stop it there first',
+            f'nexapod.connect("{run.url}") to reach it, or stop it there first',
             pid=run.pid,
         )
     process = psutil.Process(run.pid)
@@ -250,14 +252,16 @@ def _answers(url: str) -> bool:
 
 
 def connect(url: str, token: str | None = None, *, fingerprint: str | None = None) -> Fleet:
-    """A fleet whose coordinator runs elsewhere.
+    """A fleet whose coordinator runs elsewhere: in another kernel, process or machine.
 
     Parameters
     ----------
     url
-        Where it listens: ``https://host:port``, or ``http://…`` on this machine.
+        Where it listens: ``https://host:port``, or ``http://…`` on this machine. Or just the name
+        of a coordinator that you run on this machine.
     token
-        The fleet's token; ``NEXAPOD_TOKEN`` in the environment works too.
+        The fleet's token; ``NEXAPOD_TOKEN`` in the environment works too. Not needed for a
+        coordinator of yours on this machine.
     fingerprint
         The fingerprint of its certificate, as in the invitation; ``NEXAPOD_FINGERPRINT`` works
         too. Without one, an authority must vouch for the certificate.
@@ -265,14 +269,21 @@ def connect(url: str, token: str | None = None, *, fingerprint: str | None = Non
     Raises
     ------
     Unreachable
-        When no coordinator answers there.
+        When no coordinator answers there, or none of this name runs.
     Unauthorized
         When the token is not the fleet's.
     Untrusted
         When whoever answers cannot prove to be that coordinator.
     """
+    if is_id(url):
+        run = registry.named(url)
+        transport = Remote(run.url, token or run.token, fingerprint or run.fingerprint)
+        return Fleet(run.name, Connection(transport))
     if not url.startswith(("http://", "https://")):
-        raise errors.Invalid("a coordinator's url begins with http:// or https://")
+        raise errors.Invalid(
+            "a coordinator's url begins with http:// or https://; one that you run on this machine "
+            "can be given by its name alone"
+        )
     if token is None:
         token = os.environ.get("NEXAPOD_TOKEN")
     fingerprint = fingerprint or os.environ.get("NEXAPOD_FINGERPRINT") or None
@@ -283,6 +294,7 @@ def connect(url: str, token: str | None = None, *, fingerprint: str | None = Non
                 "(NEXAPOD_FINGERPRINT in the environment is one)"
             )
         fingerprint = as_fingerprint(fingerprint)
+    if token is None and (here := registry.at(url.rstrip("/"))) is not None:
+        token, fingerprint = here.token, fingerprint or here.fingerprint
     warn_if_unencrypted(url, token, logger)
-    transport: Any = Remote(url, token, fingerprint)
-    return Fleet(url.partition("://")[2].rstrip("/"), Connection(transport))
+    return Fleet(url.partition("://")[2].rstrip("/"), Connection(Remote(url, token, fingerprint)))

@@ -128,6 +128,10 @@ class FleetFiles:
         """The file of that certificate's key."""
         return PrivateFile(self.beside(".key.pem"))
 
+    def read_token(self) -> str | None:
+        """The fleet's token, None when there is none on file."""
+        return PrivateFile(self.beside(".token")).read()
+
     def token(self, wanted: str | None = None) -> str:
         """The fleet's token: `wanted`, else the one on file, else a new one. Kept in a 0600 file.
 
@@ -136,21 +140,20 @@ class FleetFiles:
         Invalid
             When `wanted` could not be sent in a header.
         """
-        file = PrivateFile(self.beside(".token"))
         if wanted is None:
-            if found := file.read():
+            if found := self.read_token():
                 return found
             wanted = new_secret()
         elif not (
             wanted.isascii() and wanted.isprintable() and wanted.strip() == wanted and wanted
         ):
             raise errors.Invalid("a token is printable ASCII without spaces around it")
-        file.write(wanted)
+        PrivateFile(self.beside(".token")).write(wanted)
         return wanted
 
     def write_run(self, run: RunFile) -> None:
         """Say where the coordinator is."""
-        _write_private(self.beside(".run"), msgspec.json.encode(run).decode())
+        write_private(self.beside(".run"), msgspec.json.encode(run).decode())
 
     def read_run(self) -> RunFile | None:
         """Where the coordinator is, or was last."""
@@ -187,7 +190,7 @@ class PrivateFile:
 
     def write(self, secret: str) -> None:
         """Put this one in its place."""
-        _write_private(self.path, secret + "\n")
+        write_private(self.path, secret + "\n")
 
 
 def read_own(path: Path) -> bytes | None:
@@ -241,7 +244,7 @@ def _check_folder(folder: Path) -> None:
         )
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     """Replace the file at once; nobody but its owner ever can read it.
 
     Raises

@@ -30,6 +30,7 @@ from nexapod.coordinator.files import FleetFiles, RunFile
 from nexapod.coordinator.keyring import Keyring
 from nexapod.coordinator.lock import DatabaseLock
 from nexapod.coordinator.options import HostOptions, host_headers, url_of
+from nexapod.coordinator.registry import enter, leave
 from nexapod.coordinator.room import DiskRoom
 from nexapod.coordinator.service import Service
 from nexapod.coordinator.sweeper import sweep
@@ -183,17 +184,17 @@ class Host:
         server = await self.loop.create_server(
             self._server, sock=self._socket, backlog=1024, **listening
         )  # fmt: skip
-        self.files.write_run(
-            RunFile(
-                self.options.name,
-                self.url,
-                self.pid,
-                time.time(),
-                self.options.open,
-                self.in_kernel,
-                self.fingerprint,
-            )
+        run = RunFile(
+            self.options.name,
+            self.url,
+            self.pid,
+            time.time(),
+            self.options.open,
+            self.in_kernel,
+            self.fingerprint,
         )
+        self.files.write_run(run)
+        entry = enter(run, self.files)
         self.service.meter.connections = lambda: (
             len(self._server.connections) if self._server else 0
         )
@@ -205,6 +206,7 @@ class Host:
         try:
             await self._stop.wait()
         finally:
+            leave(entry)
             sweeper.cancel()
             reaper.cancel()
             upkeep.stop()

@@ -6,7 +6,7 @@ import contextlib
 import importlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -88,13 +88,23 @@ def holder_of(path: Path) -> int | None:
 
 def is_locked(path: Path) -> bool:
     """Whether some process holds the lock."""
+    with vacant(path) as free:
+        return not free
+
+
+@contextlib.contextmanager
+def vacant(path: Path) -> Iterator[bool]:
+    """Whether nobody holds the lock; inside, nobody can take it either."""
     if fcntl is None or not path.exists():
-        return False
+        yield True
+        return
     handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
     finally:
         os.close(handle)
-    return False

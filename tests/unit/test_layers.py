@@ -19,7 +19,7 @@ LAYERS = (
     ("cli",),
     ("commandline",),
     ("doctor",),
-    ("views", "frontends"),
+    ("views", "frontends", "jupyter"),
     ("client",),
     ("coordinator.host",),
     ("api", "node"),
