@@ -1,0 +1,85 @@
+/** The model of everything in this folder: which coordinators run, as of the last look. */
+
+import { Token } from "@lumino/coreutils";
+import type { IDisposable } from "@lumino/disposable";
+import { Poll } from "@lumino/polling";
+import { Signal, type ISignal } from "@lumino/signaling";
+
+import { merged, type Coordinator } from "./coordinator";
+import { Refused, type Relay } from "./relay";
+
+export const ICoordinators = new Token<Coordinators>(
+  "nexapod:ICoordinators",
+  "The coordinators that run, as the Jupyter server finds them.",
+);
+
+/** `unknown`: nobody has looked yet. `missing`: the server has no such extension. */
+export type ListState = "unknown" | "live" | "missing" | "unreachable";
+
+export class Coordinators implements IDisposable {
+  private readonly poll: Poll;
+  private readonly _changed = new Signal<this, void>(this);
+  private list: readonly Coordinator[] = [];
+  private _state: ListState = "unknown";
+
+  constructor(readonly relay: Relay) {
+    this.poll = new Poll({
+      name: "nexapod:coordinators",
+      factory: () => this.look(),
+      frequency: { interval: 5_000, backoff: true, max: 60_000 },
+      standby: "when-hidden",
+    });
+  }
+
+  /** After every look that saw something new. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get all(): readonly Coordinator[] {
+    return this.list;
+  }
+
+  get state(): ListState {
+    return this._state;
+  }
+
+  find(id: string): Coordinator | undefined {
+    return this.list.find((one) => one.id === id);
+  }
+
+  /** How long between two looks. */
+  set intervalMs(interval: number) {
+    this.poll.frequency = { ...this.poll.frequency, interval };
+  }
+
+  /** Look now. */
+  refresh(): Promise<void> {
+    return this.poll.refresh();
+  }
+
+  get isDisposed(): boolean {
+    return this.poll.isDisposed;
+  }
+
+  dispose(): void {
+    this.poll.dispose();
+    Signal.clearData(this);
+  }
+
+  private async look(): Promise<void> {
+    try {
+      const found = merged(this.list, await this.relay.coordinators());
+      const isNew = found !== this.list || this._state !== "live";
+      this.list = found;
+      this._state = "live";
+      if (isNew) this._changed.emit();
+    } catch (error) {
+      const missing = error instanceof Refused && error.status === 404;
+      this._state = missing ? "missing" : "unreachable";
+      if (missing) this.list = [];
+      this._changed.emit();
+      throw error; // the poll waits longer then
+    }
+  }
+}
