@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,10 @@ class Site:
 
     def api(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
         return self.server.ask(method, f"coordinators/{self.id}/api/{path}", body, **more)
+
+    def fleet(self) -> nexapod.Fleet:
+        pin = self.coordinator.until(r"fingerprint: (\w+)")[1]
+        return nexapod.connect(self.coordinator.url, self.coordinator.token, fingerprint=pin)
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +89,7 @@ def test_a_coordinator_that_runs_is_listed(site: Site) -> None:
 def test_what_the_panel_may_ask_is_passed_on(site: Site) -> None:
     reply = site.api("GET", "jobs/no-such-job")
     assert (reply.status, reply.code) == (404, "not_found")
-    fingerprint = site.coordinator.until(r"fingerprint: (\w+)")[1]
-    with nexapod.connect(
-        site.coordinator.url, site.coordinator.token, fingerprint=fingerprint
-    ) as fleet:
+    with site.fleet() as fleet:
         job = fleet.submit_data(1)
         fleet.flush()
         assert site.api("GET", f"jobs/{job.job_id}").json["status"] == "pending"
@@ -152,6 +154,71 @@ def test_no_answer_carries_the_fleets_token(site: Site) -> None:
         assert token.encode() not in reply.body
         assert token not in str(reply.headers)
     assert token not in server.log.read_text()
+
+
+class Reading:
+    """The panel's stream through the relay, as it comes."""
+
+    def __init__(self, site: Site, **headers: str) -> None:
+        self._connection = site.server.connection()
+        headers["Authorization"] = f"token {site.server.token}"
+        path = f"{site.server.base_url}nexapod/coordinators/{site.id}/panel"
+        self._connection.request("GET", path, headers=headers)
+        self.response = self._connection.getresponse()
+
+    def __enter__(self) -> Reading:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._connection.close()
+
+    def until(self, kind: str) -> dict[str, Any]:
+        """The next message of this kind."""
+        while True:
+            line = self.response.readline()
+            assert line, "the stream ended"
+            if line.startswith(b"data: ") and (found := json.loads(line[6:]))["t"] == kind:
+                return found
+
+
+def test_the_stream_comes_message_by_message(site: Site) -> None:
+    with Reading(site) as reading:
+        assert reading.response.headers["Content-Type"] == "text/event-stream"
+        assert reading.response.headers["X-Accel-Buffering"] == "no"
+        assert reading.until("hello")["name"] == "shown"
+        reading.until("ready")
+        with site.fleet() as fleet:
+            job = fleet.submit_data("streamed")
+            fleet.flush()
+            assert job.job_id in {row[1] for row in reading.until("jobs")["rows"]}
+
+
+def test_several_read_the_stream_and_one_that_goes_disturbs_nobody(site: Site) -> None:
+    with Reading(site) as stays:
+        with Reading(site) as goes:
+            goes.until("ready")
+        stays.until("ready")
+        with site.fleet() as fleet:
+            fleet.submit_data("still")
+            fleet.flush()
+            assert stays.until("jobs")["rows"]
+
+
+def test_the_list_follows_what_happens(site: Site) -> None:
+    with site.fleet() as fleet:
+        before = site.server.coordinators()["shown"]
+        assert before["state"] == "live"
+        fleet.options(sweep="counted").sweep(abs, x=[1, 2, 3])
+        fleet.flush()
+
+        def counted() -> bool:
+            row = site.server.coordinators()["shown"]
+            sweep = {"name": "counted", "total": 3, "open": 3, "failed": 0}
+            return (
+                row["jobs"]["pending"] >= before["jobs"]["pending"] + 3 and sweep in row["sweeps"]
+            )
+
+        eventually(counted, "the sweep is in the list")
 
 
 def test_an_entry_that_another_user_owns_is_not_listed(site: Site) -> None:
