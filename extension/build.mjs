@@ -13,12 +13,23 @@ const shared = {
   logLevel: "info",
 };
 
-await build({
-  ...shared,
-  entryPoints: ["src/widget.ts"],
-  outfile: "../nexapod/views/assets/panel.js",
-  minify: true,
-});
+if (process.argv.includes("--lab")) {
+  // The JupyterLab part as one module for jupyter-builder, which leaves out what JupyterLab shares.
+  await build({
+    ...shared,
+    entryPoints: ["src/lab/index.ts"],
+    outfile: "lib/lab.js",
+    external: ["@jupyterlab/*", "@lumino/*"],
+    loader: { ...shared.loader, ".svg": "text" },
+  });
+} else {
+  await build({
+    ...shared,
+    entryPoints: ["src/widget.ts"],
+    outfile: "../nexapod/views/assets/panel.js",
+    minify: true,
+  });
+}
 
 // The page on which the panel is tried out by hand and measured; not kept in git.
 if (process.argv.includes("--dev")) {

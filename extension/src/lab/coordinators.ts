@@ -7,6 +7,7 @@ import { Signal, type ISignal } from "@lumino/signaling";
 
 import { merged, type Coordinator } from "./coordinator";
 import { Refused, type Relay } from "./relay";
+import type { Settings } from "./settings";
 
 export const ICoordinators = new Token<Coordinators>(
   "nexapod:ICoordinators",
@@ -22,13 +23,17 @@ export class Coordinators implements IDisposable {
   private list: readonly Coordinator[] = [];
   private _state: ListState = "unknown";
 
-  constructor(readonly relay: Relay) {
+  constructor(
+    readonly relay: Relay,
+    readonly settings: Settings,
+  ) {
     this.poll = new Poll({
       name: "nexapod:coordinators",
       factory: () => this.look(),
-      frequency: { interval: 5_000, backoff: true, max: 60_000 },
+      frequency: { interval: settings.pollIntervalMs, backoff: true, max: 60_000 },
       standby: "when-hidden",
     });
+    settings.changed.connect(this.follow, this);
   }
 
   /** After every look that saw something new. */
@@ -48,11 +53,6 @@ export class Coordinators implements IDisposable {
     return this.list.find((one) => one.id === id);
   }
 
-  /** How long between two looks. */
-  set intervalMs(interval: number) {
-    this.poll.frequency = { ...this.poll.frequency, interval };
-  }
-
   /** Look now. */
   refresh(): Promise<void> {
     return this.poll.refresh();
@@ -64,7 +64,12 @@ export class Coordinators implements IDisposable {
 
   dispose(): void {
     this.poll.dispose();
+    this.settings.changed.disconnect(this.follow, this);
     Signal.clearData(this);
+  }
+
+  private follow(): void {
+    this.poll.frequency = { ...this.poll.frequency, interval: this.settings.pollIntervalMs };
   }
 
   private async look(): Promise<void> {

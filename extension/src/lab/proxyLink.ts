@@ -34,18 +34,21 @@ export class ProxyLink implements Link {
     signal: AbortSignal,
   ): Promise<void> {
     let delayMs = FIRST_DELAY_MS;
+    let isLive = false;
     while (!signal.aborted) {
       let words = "the connection broke off";
       try {
         for await (const text of pieces(await this.relay.panel(this.id, signal), signal)) {
           delayMs = FIRST_DELAY_MS;
+          if (!isLive) onState("live");
+          isLive = true;
           onMessage(JSON.parse(text) as Message);
-          onState("live");
         }
       } catch (error) {
         if (signal.aborted) return;
         words = error instanceof Error ? error.message : String(error);
       }
+      isLive = false;
       onState("waiting", words);
       await pause(delayMs * (0.75 + Math.random() / 2), signal);
       delayMs = Math.min(LONGEST_DELAY_MS, delayMs * 2);
