@@ -17,8 +17,8 @@ from nexapod.client.invitation import Invitation
 from nexapod.coordinator.registry import Running
 from nexapod.ids import is_id
 from nexapod.jupyter import coordinators
-from nexapod.jupyter.allowed import is_allowed
 from nexapod.wire.messages import Invitation as NodeToken
+from nexapod.wire.panel import allowed
 
 #: The largest body that is passed on, as the coordinator's own limit for a list of job ids.
 LIMIT_BYTES = 8 * 2**20
@@ -134,7 +134,7 @@ class Api(Handler):
     async def _pass_on(self, method: str, entry_id: str, body: bytes | None) -> None:
         # The raw target: what is checked is byte for byte what is sent.
         target = "/" + self.request.uri.partition(f"/coordinators/{entry_id}/api/")[2]
-        if not is_allowed(method, target):
+        if not allowed(method, target):
             raise errors.Forbidden("the panel may not ask this of a coordinator")
         self.raw(*await coordinators.ask(await self.entry(entry_id), method, target, body))
 

@@ -252,3 +252,14 @@ def test_one_that_ended_is_gone_at_once(site: Site, tmp_path: Path) -> None:
     short.terminate()
     assert len(list(Path(site.home, "nexapod", "running").glob("*.json"))) == 1
     assert eventually(lambda: set(site.server.coordinators()) == {"shown"}, "it is gone")
+
+
+def test_one_that_is_stopped_ends_and_is_gone(site: Site, tmp_path: Path) -> None:
+    short = Coordinator(tmp_path / "short.db", "--name", "short", XDG_DATA_HOME=site.home).start()
+    try:
+        entry = site.server.coordinators()["short"]["id"]
+        assert site.server.ask("POST", f"coordinators/{entry}/stop").status == 200
+        assert short.wait() == 0
+        assert set(site.server.coordinators()) == {"shown"}
+    finally:
+        short.end()
