@@ -8,7 +8,7 @@ TIER   ?= full
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test torture bench lint format system clean
+.PHONY: help demo lab test torture bench lint format extension system clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,12 @@ format: $(VENV)/.stamp-dev ## rewrite the code in the project's style
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
+extension: $(VENV)/.stamp-dev ## check and build what runs in the browser; the one that needs Node.js
+	@command -v node >/dev/null || { echo "Node.js 20 or newer is needed; what is built is in git." >&2; exit 1; }
+	@cd extension && PATH="$(abspath $(BIN)):$$PATH" && jlpm install --immutable && jlpm lint && \
+	  jlpm test && jlpm build
+	@$(BIN)/python extension/sources.py
+
 clean: ## remove the environment and everything built
 	rm -rf $(VENV) build dist notebooks/rendered .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
@@ -51,13 +57,16 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "Cannot make a virtual environment. On Debian: apt-get install python3-venv" >&2; exit 1; }
 
-# The dev environment is a demo environment too; the other way round it is not.
-$(VENV)/.stamp-dev: pyproject.toml | $(BIN)/python
+# The dev environment is a demo environment too; the other way round it is not. An installation puts
+# a copy of the built extension where JupyterLab looks, so a new build is installed again.
+BUILT := nexapod/labextension/sources.sha256
+
+$(VENV)/.stamp-dev: pyproject.toml $(BUILT) | $(BIN)/python
 	@echo "Installing nexapod for development into $(VENV) (about a minute) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(VENV)/.stamp-demo $@
 
-$(VENV)/.stamp-demo: pyproject.toml | $(BIN)/python
+$(VENV)/.stamp-demo: pyproject.toml $(BUILT) | $(BIN)/python
 	@echo "Installing nexapod for the demo into $(VENV) (about a minute) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
 	@touch $@
