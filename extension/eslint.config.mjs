@@ -15,4 +15,9 @@ export default ts.config(
       "@typescript-eslint/consistent-type-imports": "error",
     },
   },
+  {
+    // Signals of Lumino take a method and its `this` as two arguments.
+    files: ["src/lab/**"],
+    rules: { "@typescript-eslint/unbound-method": "off" },
+  },
 );

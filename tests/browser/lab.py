@@ -19,6 +19,7 @@ from typing import Any
 import nbformat
 from playwright.sync_api import Page, sync_playwright
 
+ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
             "--disable-background-networking", "--hide-scrollbars"]  # fmt: skip
 
@@ -51,6 +52,7 @@ def jupyter(folder: Path) -> Iterator[str]:
     # No pop-up that asks about news: it would cover the page.
     labconfig = folder / "config" / "labconfig"
     labconfig.mkdir(parents=True)
+    _install_extension(folder)
     disabled = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
     (labconfig / "page_config.json").write_text(json.dumps(disabled))
     server = subprocess.Popen(
@@ -70,6 +72,16 @@ def jupyter(folder: Path) -> Iterator[str]:
         for pidfile in folder.rglob("*.nodes/*.pid"):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(json.loads(pidfile.read_text())["pid"], signal.SIGKILL)
+
+
+def _install_extension(folder: Path) -> None:
+    """This checkout's extension, whatever is installed."""
+    labextensions = folder / "jupyter" / "labextensions"
+    labextensions.mkdir(parents=True)
+    (labextensions / "nexapod").symlink_to(ROOT / "nexapod" / "labextension")
+    enabled = folder / "config" / "jupyter_server_config.d"
+    enabled.mkdir()
+    shutil.copy(ROOT / "extension" / "jupyter_server_config.json", enabled / "nexapod.json")
 
 
 def _answers(url: str) -> bool:

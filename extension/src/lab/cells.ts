@@ -16,12 +16,10 @@ export class Cells {
     private readonly tracker: INotebookTracker,
   ) {}
 
-  /** Put `code` into a cell of its own and run it. False when there is no notebook to put it in. */
-  async run(code: string, place: Place = {}): Promise<boolean> {
+  /** Put `code` into a cell of its own and run it to its end. */
+  async run(code: string, place: Place = {}): Promise<void> {
     const panel = await this.insert(code, place);
-    if (panel === null) return false;
-    void NotebookActions.run(panel.content, panel.sessionContext);
-    return true;
+    if (panel !== null) await NotebookActions.run(panel.content, panel.sessionContext);
   }
 
   /** Put `code` into a cell of its own, below the active one. */

@@ -13,7 +13,7 @@ export function stateWords(trans: TranslationBundle): Record<string, string> {
     failed: trans.__("failed"),
     cancelled: trans.__("cancelled"),
     assigned: trans.__("running"),
-    pending: trans.__("waiting"),
+    pending: trans.__("pending"),
   };
 }
 

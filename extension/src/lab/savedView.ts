@@ -37,7 +37,7 @@ class SavedView extends Panel implements IRenderMime.IRenderer {
     private readonly createPicture: () => IRenderMime.IRenderer,
   ) {
     super();
-    this.stage.addWidget(live as Widget);
+    this.stage.addWidget(live);
     this.addWidget(this.stage);
     this.observer = new MutationObserver(() => this.choose());
   }
@@ -45,7 +45,7 @@ class SavedView extends Panel implements IRenderMime.IRenderer {
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
     if (isOurs(model.data[PICTURE]) && this.picture === null) {
       this.picture = this.createPicture();
-      this.addWidget(this.picture as Widget);
+      this.addWidget(this.picture);
       // The live display is the only element that its renderer ever holds; errors are bare text.
       this.observer.observe(this.live.node, { childList: true });
       this.choose();

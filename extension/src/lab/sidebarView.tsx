@@ -2,10 +2,10 @@
 
 import type { TranslationBundle } from "@jupyterlab/translation";
 import {
+  addBelowIcon,
   addIcon,
   copyIcon,
   launcherIcon,
-  notebookIcon,
   stopIcon,
   type LabIcon,
 } from "@jupyterlab/ui-components";
@@ -85,6 +85,7 @@ function Nothing({ state, trans, execute }: Pick<SidebarProps, "state" | "trans"
 function Card({ one, trans, execute }: Pick<SidebarProps, "trans" | "execute"> & { one: Coordinator }) {
   const which = { id: one.id, name: one.name };
   const notebook = one.notebook?.split("/").pop();
+  const where = one.url.replace(/^https?:\/\//, "");
   return (
     <li class="nxp-Card" data-state={one.state}>
       <div class="nxp-Card-top">
@@ -99,7 +100,7 @@ function Card({ one, trans, execute }: Pick<SidebarProps, "trans" | "execute"> &
         <Sparkline values={one.pace.ended} label={rate(one, trans)} />
       </div>
       <div class="nxp-Card-line" title={one.notebook ?? one.url}>
-        {notebook ?? (one.in_kernel ? one.url : trans.__("own process · %1", one.url))}
+        {notebook ?? (one.in_kernel ? where : trans.__("own process · %1", where))}
       </div>
       <JobsBar jobs={one.jobs} trans={trans} />
       <div class="nxp-Card-line">{jobsLine(one.jobs, trans)}</div>
@@ -113,7 +114,7 @@ function Card({ one, trans, execute }: Pick<SidebarProps, "trans" | "execute"> &
           onClick={() => execute(Command.open, which)}
         />
         <IconButton
-          icon={notebookIcon}
+          icon={addBelowIcon}
           label={trans.__("Insert a cell that connects to %1", one.name)}
           onClick={() => execute(Command.connect, which)}
         />

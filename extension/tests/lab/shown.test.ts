@@ -11,7 +11,7 @@ const trans = nullTranslator.load("nexapod");
 describe("what is shown", () => {
   it("names the open jobs first, and what failed", () => {
     expect(jobsLine({ completed: 9, failed: 1, assigned: 2, pending: 1200 }, trans)).toBe(
-      `2 running · ${(1200).toLocaleString()} waiting · 1 failed`,
+      `2 running · ${(1200).toLocaleString()} pending · 1 failed`,
     );
     expect(jobsLine({ completed: 9, failed: 0 }, trans)).toBe("9 completed");
     expect(jobsLine({}, trans)).toBe("no jobs yet");

@@ -13,7 +13,7 @@ import { ITranslator, nullTranslator, type TranslationBundle } from "@jupyterlab
 import { Cells } from "../cells";
 import { choose } from "../choose";
 import { connectCode, launchCode } from "../code";
-import { Command, type Which } from "../commands";
+import { Command } from "../commands";
 import { ICoordinators, type Coordinators } from "../coordinators";
 import { fleetIcon } from "../icon";
 
@@ -63,13 +63,14 @@ function addCells(
       const { cwd, fresh } = args as { cwd?: string; fresh?: boolean };
       const place = { ...(cwd !== undefined && { cwd }), fresh: fresh === true };
       await cells.run(launchCode(name, localNodes), place);
+      await model.refresh();
     },
   });
   app.commands.addCommand(Command.connect, {
     label: trans.__("Insert a Cell that Connects"),
     caption: trans.__("Put nexapod.connect into a cell, to be run by you"),
     execute: async (args) => {
-      const which = await choose(model, args as Which, trans);
+      const which = await choose(model, args, trans);
       if (which !== null) await cells.insert(connectCode(which.name));
     },
   });
@@ -81,7 +82,7 @@ function addRequests(app: JupyterFrontEnd, model: Coordinators, trans: Translati
     label: trans.__("Copy Join Command"),
     caption: trans.__("Copy the line that lets another machine join"),
     execute: async (args) => {
-      const which = await choose(model, args as Which, trans);
+      const which = await choose(model, args, trans);
       if (which === null) return;
       await told(async () => {
         Clipboard.copyToSystem(await model.relay.invitation(which.id));
@@ -96,7 +97,7 @@ function addRequests(app: JupyterFrontEnd, model: Coordinators, trans: Translati
     label: trans.__("Stop Coordinator"),
     caption: trans.__("End a coordinator; its jobs and results stay on disk"),
     execute: async (args) => {
-      const which = await choose(model, args as Which, trans);
+      const which = await choose(model, args, trans);
       if (which === null || !(await isMeant(which.name, trans))) return;
       await told(async () => {
         await model.relay.stop(which.id);
@@ -114,9 +115,10 @@ async function isMeant(name: string, trans: TranslationBundle): Promise<boolean>
   const { button } = await showDialog({
     title: trans.__("Stop %1?", name),
     body: trans.__(
-      "Jobs that run are given back, and nodes wait for it to come back. Nothing is lost: launching it again goes on where it stopped.",
+      "Nodes go on with the jobs they have, and wait for it to come back. Nothing is lost: launching it again goes on where it stopped.",
     ),
     buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__("Stop") })],
+    defaultButton: 0,
   });
   return button.accept;
 }

@@ -8,7 +8,7 @@ import { ICommandPalette, WidgetTracker } from "@jupyterlab/apputils";
 import { ITranslator, nullTranslator } from "@jupyterlab/translation";
 
 import { choose } from "../choose";
-import { Command, type Which } from "../commands";
+import { Command } from "../commands";
 import { ICoordinators, type Coordinators } from "../coordinators";
 import { fleetIcon } from "../icon";
 import { FleetTab } from "../tab";
@@ -35,7 +35,7 @@ export const fleetTab: JupyterFrontEndPlugin<void> = {
       caption: trans.__("Show a fleet in a tab that works while the kernel is busy"),
       icon: fleetIcon,
       execute: async (args) => {
-        const which = await choose(model, args as Which, trans);
+        const which = await choose(model, args, trans);
         if (which === null) return;
         let tab = tracker.find((open) => open.coordinator === which.id);
         if (tab === undefined) {
