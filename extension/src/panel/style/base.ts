@@ -14,7 +14,7 @@ export const BASE = `
   --nxp-focus: var(--jp-brand-color1, var(--vscode-focusBorder, #2b83ca));
   --nxp-mono: var(--jp-code-font-family, ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace);
   position: relative; box-sizing: border-box; display: flex; flex-direction: column; overflow: hidden;
-  height: 660px; border: 1px solid var(--nxp-line); border-radius: 8px;
+  height: 700px; border: 1px solid var(--nxp-line); border-radius: 8px;
   background-color: var(--nxp-bg); color: var(--nxp-ink); text-align: left; color-scheme: light dark;
   font: 13px/18px var(--jp-ui-font-family, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", sans-serif);
   font-variant-numeric: tabular-nums;
@@ -76,9 +76,11 @@ export const BASE = `
   box-shadow: 0 2px 10px rgba(0, 0, 0, .25); white-space: nowrap; }
 .nxp-Tip > * { overflow: hidden; text-overflow: ellipsis; }
 
-.nxp-Note { flex: none; height: 24px; padding: 3px 14px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
-  border-top: 1px solid var(--nxp-line); font-size: 12px; color: var(--nxp-soft); }
-.nxp-Note.nxp-mod-bad { color: var(--nxp-bad); }
+.nxp-Note { position: absolute; z-index: 50; right: 10px; bottom: 5px; max-width: calc(100% - 20px); padding: 3px 12px; border-radius: 6px;
+  overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: 12px; background: #232931; color: #eef1f4;
+  box-shadow: 0 2px 10px rgba(0, 0, 0, .25); }
+.nxp-Note:empty { visibility: hidden; }
+.nxp-Note.nxp-mod-bad { background: #8a2a06; color: #ffffff; }
 @media (prefers-reduced-motion: reduce) {
   .nxp-Panel *, .nxp-Panel *::before { transition: none !important; animation: none !important; }
 }

@@ -14,7 +14,7 @@ import { Section, State } from "./parts";
 import { Table, type TableColumn } from "./Table";
 
 const COLUMNS: readonly TableColumn[] = [
-  { key: "seq", label: "#", width: "58px", end: true },
+  { key: "seq", label: "#", width: "70px", end: true },
   { key: "state", label: "State", width: "96px" },
   { key: "name", label: "Job", width: "minmax(90px, 1.5fr)" },
   { key: "sweep", label: "Sweep", width: "minmax(64px, 1fr)" },
