@@ -33,5 +33,6 @@ if (process.argv.includes("--lab")) {
 
 // The page on which the panel is tried out by hand and measured; not kept in git.
 if (process.argv.includes("--dev")) {
-  await build({ ...shared, entryPoints: ["dev/harness.ts"], outfile: "dev/built/harness.js" });
+  const entryPoints = ["dev/harness.ts"];
+  await build({ ...shared, format: "iife", entryPoints, outfile: "dev/built/harness.js" });
 }

@@ -11,16 +11,17 @@ export const FLEET = `
 .nxp-LinkWords.nxp-mod-live i { background: #10a37c; animation: nxp-breathe 2.4s ease-in-out infinite; }
 .nxp-LinkWords.nxp-mod-waiting i { background: #c9b02f; }
 @keyframes nxp-breathe { 50% { opacity: .35; } }
-.nxp-Figure { flex: none; display: flex; flex-direction: column; min-width: 66px; }
-.nxp-Figure b { font-size: 17px; line-height: 20px; font-weight: 600; white-space: nowrap; }
-.nxp-Figure small { font-size: 12px; font-weight: 400; color: var(--nxp-soft); }
-.nxp-Figure span { font-size: 11px; line-height: 14px; color: var(--nxp-soft); white-space: nowrap; }
-.nxp-Chips { flex: 1 1 auto; display: flex; flex-wrap: wrap; justify-content: flex-end; gap: 5px; }
-.nxp-Chip { display: inline-flex; align-items: center; gap: 6px; height: 26px; padding: 0 9px; border: 1px solid var(--nxp-line);
-  border-radius: 13px; background: transparent; cursor: pointer; white-space: nowrap; font-size: 12px !important; }
-.nxp-Chip b { font-weight: 600; }
+.nxp-Head-figures { align-items: stretch; justify-content: space-between; gap: 4px 18px; flex-wrap: wrap; }
+.nxp-Figure, .nxp-Chip { flex: none; display: flex; flex-direction: column; align-items: flex-start; justify-content: flex-end; white-space: nowrap; }
+.nxp-Figures { display: flex; gap: 20px; }
+.nxp-Figure { min-width: 62px; padding: 2px 0; }
+.nxp-Figure b, .nxp-Chip b { font-size: 17px; line-height: 21px; font-weight: 600; }
+.nxp-Figure small { font-size: 12px; line-height: 1; font-weight: 400; color: var(--nxp-soft); }
+.nxp-Figure span, .nxp-Chip span { display: inline-flex; align-items: center; gap: 5px; font-size: 11px; line-height: 14px; color: var(--nxp-soft); }
+.nxp-Chips { display: flex; gap: 2px; margin-right: -9px; }
+.nxp-Panel .nxp-Chip { padding: 2px 9px; border: 1px solid transparent; border-radius: 6px; background: transparent; cursor: pointer; text-align: left; }
 .nxp-Chip:hover { background: var(--nxp-well); }
-.nxp-Chip[aria-pressed="true"] { background: var(--nxp-well); border-color: var(--nxp-ink); }
+.nxp-Panel .nxp-Chip[aria-pressed="true"] { background: var(--nxp-well); border-color: var(--nxp-soft); }
 .nxp-Invite { position: relative; flex: none; }
 .nxp-Invite-card { position: absolute; z-index: 40; right: 0; top: 30px; width: min(560px, 86cqw); padding: 12px 14px;
   display: flex; flex-direction: column; gap: 9px; border: 1px solid var(--nxp-edge); border-radius: 8px; background: var(--nxp-bg);
@@ -29,7 +30,7 @@ export const FLEET = `
   font: 12px/17px var(--nxp-mono); color: inherit; user-select: all; }
 
 .nxp-Body { position: relative; flex: 1 1 auto; min-height: 0; display: grid; border-top: 1px solid var(--nxp-line);
-  grid-template: "fleet pace" 158px "time time" 146px "jobs jobs" minmax(0, 1fr) / minmax(0, 1fr) minmax(0, 1fr); }
+  grid-template: "fleet pace" 154px "time time" 138px "jobs jobs" minmax(0, 1fr) / minmax(0, 1fr) minmax(0, 1fr); }
 .nxp-Fleet { grid-area: fleet; border-right: 1px solid var(--nxp-line); }
 .nxp-Pace { grid-area: pace; }
 .nxp-Timeline { grid-area: time; border-top: 1px solid var(--nxp-line); }
@@ -49,9 +50,9 @@ export const FLEET = `
 .nxp-Legend { display: inline-flex; gap: 12px; }
 .nxp-Legend > span { display: inline-flex; align-items: center; gap: 5px; }
 
-.nxp-Tiles { flex: 1 1 auto; min-height: 0; overflow-y: auto; display: grid; gap: 6px; padding: 2px 14px 10px; align-content: start;
-  grid-template-columns: repeat(auto-fill, minmax(112px, 1fr)); }
-.nxp-Tile { width: 100%; height: 44px; padding: 4px 8px; display: flex; flex-direction: column; justify-content: space-between;
+.nxp-Tiles { flex: 1 1 auto; min-height: 0; overflow-y: auto; display: grid; gap: 5px; padding: 0 14px 8px; align-content: start;
+  grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); }
+.nxp-Tile { width: 100%; height: 36px; padding: 2px 7px 3px; display: flex; flex-direction: column; justify-content: space-between;
   border: 1px solid var(--nxp-line); border-radius: 6px; background: transparent; cursor: pointer; text-align: left; }
 .nxp-Tile:hover { background: var(--nxp-well); }
 .nxp-Tile[aria-pressed="true"] { border-color: var(--nxp-ink); }
@@ -59,7 +60,7 @@ export const FLEET = `
 .nxp-Tile-name { display: flex; align-items: center; gap: 6px; min-width: 0; font-size: 12px; line-height: 16px; }
 .nxp-Tile-name > span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .nxp-Tile-foot { display: flex; align-items: center; justify-content: space-between; gap: 6px; font-size: 11px; line-height: 14px;
-  color: var(--nxp-soft); }
+  color: var(--nxp-soft); white-space: nowrap; }
 .nxp-Tile-foot em { font-style: normal; }
 .nxp-Tile-foot .nxp-mod-bad { color: var(--nxp-bad); font-weight: 600; }
 .nxp-Tile .nxp-Gauge { flex: 0 1 64px; }

@@ -22,7 +22,7 @@ export function LinkWords(): JSX.Element {
   );
 }
 
-function Chips(): JSX.Element {
+export function Chips(): JSX.Element {
   const { state, filter, setFilter } = usePanel();
   const counts = state.tick?.counts ?? {};
   return (
@@ -35,8 +35,11 @@ function Chips(): JSX.Element {
           aria-pressed={filter.state === name}
           onClick={() => setFilter({ state: filter.state === name ? null : name })}
         >
-          <Dot of={name} />
-          <b>{count(counts[name] ?? 0)}</b> {labelOf(name)}
+          <b>{count(counts[name] ?? 0)}</b>
+          <span>
+            <Dot of={name} />
+            {labelOf(name)}
+          </span>
         </button>
       ))}
     </div>
@@ -66,6 +69,7 @@ export function Head(): JSX.Element {
         <Invite />
       </div>
       <div class="nxp-Head-line nxp-Head-figures">
+        <div class="nxp-Figures">
         <Figure
           value={
             <>
@@ -78,6 +82,7 @@ export function Head(): JSX.Element {
         />
         <Figure value={speed} unit={unit} />
         <Figure value={left.replace(/^about /, "≈ ")} unit={open ? "left" : "nothing open"} />
+        </div>
         <Chips />
       </div>
       <StateBar counts={tick?.counts ?? {}} order={STATE_ORDER} />
