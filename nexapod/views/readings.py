@@ -101,6 +101,12 @@ def fleet_summary(fleet: Fleet) -> FleetSummary:
     )
 
 
+def again(fleet: Fleet) -> str:
+    """How a stopped fleet is had again."""
+    call = f"launch({fleet.name!r})" if fleet._local else f"connect({fleet.url!r})"
+    return f"nexapod.{call}"
+
+
 def fleet_now_or_last(fleet: Fleet) -> FleetSummary:
     """A fleet now; where nobody answers any more, what was seen last, and how to go on."""
     try:
@@ -108,8 +114,7 @@ def fleet_now_or_last(fleet: Fleet) -> FleetSummary:
         return summary
     except errors.NexapodError as error:
         if is_stopped(fleet._link):
-            again = f"launch({fleet.name!r})" if fleet._local else f"connect({fleet.url!r})"
-            status, hint = "stopped", f"Stopped; nexapod.{again} goes on where it ended."
+            status, hint = "stopped", f"Stopped; {again(fleet)} goes on where it ended."
         else:
             status, hint = "unreachable", described(error)
     before = _last.get(fleet)
