@@ -95,6 +95,25 @@ async def events(request: Request, body: None) -> web.StreamResponse:
     return response
 
 
+async def panel(request: Request, body: None) -> web.StreamResponse:
+    """``GET /panel``"""
+    response = web.StreamResponse(
+        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+    )
+    await response.prepare(request.http)
+    async with contextlib.aclosing(request.service.panel.follow(_KEEPALIVE_S)) as messages:
+        async for news in messages:
+            try:
+                request.check_still()
+            except errors.Unauthorized:
+                break  # the reader comes back, and is told
+            for message in news:
+                await response.write(b"data: " + message + b"\n\n")
+            if not news:
+                await response.write(b": still here\n\n")
+    return response
+
+
 def _position(request: Request) -> tuple[int, bool]:
     """Where to go on from, and whether that is without a gap."""
     feed = request.service.feed

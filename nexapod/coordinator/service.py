@@ -23,6 +23,7 @@ from nexapod.coordinator.feed import Feed
 from nexapod.coordinator.keyring import Author, Keyring
 from nexapod.coordinator.logs import Chronicle
 from nexapod.coordinator.meter import Meter
+from nexapod.coordinator.panel import Panel
 from nexapod.coordinator.room import DiskRoom
 from nexapod.core import commands as c
 from nexapod.core import events as e
@@ -129,10 +130,13 @@ class Service:
         self.room = room or DiskRoom(None)
         self.board = Board()
         self.feed = Feed()
+        self.panel = Panel(self)
         self.meter = Meter()
         self.chronicle = Chronicle()
         self.backups: Backups | None = None
         self.fleet_id = ""
+        self.name = ""
+        self.url = ""
         self.started_at = time.time()
         self._thread = thread
         self._gathering: Batch | None = None
@@ -158,6 +162,7 @@ class Service:
         self.board = board
         for job in board.jobs.values():
             self.feed.know(job.spec.id, job.spec.owner)
+        self.panel.pace.begin(len(board.jobs))
         await self.keyring.load()
         self.fleet_id = snapshot.fleet_id
         self._payloads.clear()
@@ -168,6 +173,7 @@ class Service:
         self._stopping = True
         self._refusal = errors.Unavailable("the coordinator is stopping; try again later")
         self.feed.wake()
+        self.panel.end()
         for poll in tuple(self._polls):
             if not poll.grant.done():
                 poll.grant.set_result(Grant([], LEASE_S))

@@ -27,6 +27,18 @@ ATTEMPT_COLUMNS = (
 ATTEMPT_PAGE = 10_000
 
 
+#: The columns of `Store.job_briefs`, in order: a job as a live view lists it. `error` is one line.
+JOB_BRIEF = (
+    "seq", "job_id", "status", "assigned_to", "sweep", "name", "epoch", "created_at",
+    "started_at", "finished_at", "run_s", "priority", "retry_of", "error",
+)  # fmt: skip
+#: The columns of `Store.attempt_briefs`, in order. `end` is None while it runs, `started_at` while
+#: nobody said how long it ran.
+ATTEMPT_BRIEF = ("seq", "epoch", "node", "leased_at", "started_at", "ended_at", "end")
+#: Most of a failure's message in `JOB_BRIEF`.
+WHY_CHARACTERS = 300
+
+
 class Payload(msgspec.Struct, frozen=True):
     """What the node gets: bytes, or the blob that holds them."""
 
@@ -124,6 +136,16 @@ class Store(Protocol):
         limit: int = ATTEMPT_PAGE,
     ) -> list[tuple[Any, ...]]:
         """Attempts as rows of `ATTEMPT_COLUMNS`, in order of (seq, epoch), those past `after`."""
+
+    def job_briefs(
+        self, after_seq: int, limit: int, seqs: Sequence[int] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Jobs as rows of `JOB_BRIEF`, in order of `seq`; with `seqs`, of these only."""
+
+    def attempt_briefs(
+        self, limit: int, seqs: Sequence[int] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """The newest jobs' attempts as rows of `ATTEMPT_BRIEF`; with `seqs`, of these jobs only."""
 
     def sweeps(self, owner: str | None = None) -> list[tuple[str, int]]:
         """Every sweep's name and number of jobs, oldest first."""

@@ -93,3 +93,27 @@ ORDER BY seq DESC LIMIT 1;
 
 -- name: retry_of
 SELECT retry_of FROM jobs WHERE id = ? AND retry_of IS NOT NULL;
+
+-- name: job_briefs
+SELECT seq, id, state, node, sweep, name, epoch, created_at, started_at, finished_at, run_s, priority,
+       retry_of,
+       CASE WHEN error IS NULL THEN '' ELSE substr(coalesce(
+         nullif(json_extract(error, '$.message'), ''), json_extract(error, '$.type'), 'error'
+       ), 1, ?1) END
+FROM jobs WHERE seq > ?2 ORDER BY seq LIMIT ?3;
+
+-- name: job_briefs_of
+SELECT seq, id, state, node, sweep, name, epoch, created_at, started_at, finished_at, run_s, priority,
+       retry_of,
+       CASE WHEN error IS NULL THEN '' ELSE substr(coalesce(
+         nullif(json_extract(error, '$.message'), ''), json_extract(error, '$.type'), 'error'
+       ), 1, ?1) END
+FROM jobs WHERE seq > ?2 AND seq IN (SELECT value FROM json_each(?4)) ORDER BY seq LIMIT ?3;
+
+-- name: attempt_briefs
+SELECT seq, epoch, node, leased_at, ended_at - run_s, ended_at, end FROM attempts
+ORDER BY seq DESC, epoch DESC LIMIT ?;
+
+-- name: attempt_briefs_of
+SELECT seq, epoch, node, leased_at, ended_at - run_s, ended_at, end FROM attempts
+WHERE seq IN (SELECT value FROM json_each(?2)) ORDER BY seq DESC, epoch DESC LIMIT ?1;

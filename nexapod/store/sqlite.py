@@ -35,7 +35,7 @@ from nexapod.core.records import (
 )
 from nexapod.core.states import AttemptEnd, JobState
 from nexapod.ids import new_boot_id
-from nexapod.store.base import ATTEMPT_PAGE, JobFilter, Payload, TokenRecord
+from nexapod.store.base import ATTEMPT_PAGE, WHY_CHARACTERS, JobFilter, Payload, TokenRecord
 from nexapod.store.copies import copy_database, seal
 from nexapod.store.rows import Rows
 
@@ -478,6 +478,22 @@ class SqliteStore:
             f"ORDER BY {order} LIMIT ?",
             [*cells, limit],
         )
+
+    def job_briefs(
+        self, after_seq: int, limit: int, seqs: Sequence[int] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """See `Store.job_briefs`."""
+        if seqs is None:
+            return self._run("job_briefs", WHY_CHARACTERS, after_seq, limit)
+        return self._run("job_briefs_of", WHY_CHARACTERS, after_seq, limit, _encode(seqs).decode())
+
+    def attempt_briefs(
+        self, limit: int, seqs: Sequence[int] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """See `Store.attempt_briefs`."""
+        if seqs is None:
+            return self._run("attempt_briefs", limit)
+        return self._run("attempt_briefs_of", limit, _encode(seqs).decode())
 
     def sweeps(self, owner: str | None = None) -> list[tuple[str, int]]:
         """See `Store.sweeps`."""

@@ -96,6 +96,8 @@ ROUTES: tuple[Route, ...] = (
           None, m.Status),
     Route("events", "GET", "/events", READ, "Server-sent events: ordered row patches.",
           headers=("Last-Event-ID",)),
+    Route("panel", "GET", "/panel", WATCH,
+          "Server-sent events: a snapshot of the fleet, then what changes, for a live panel."),
     Route("put_blob", "PUT", "/blobs/{sha256}", BLOBS, "Store a large value under its hash.",
           None, m.BlobStored, limit_bytes=4096 * MIB, writes=True),
     Route("get_blob", "GET", "/blobs/{sha256}", BLOBS, "A stored blob; ranges are honoured."),

@@ -1,0 +1,49 @@
+"""The roster: how the nodes were last told, so that only what changed of them is told again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nexapod.coordinator.panel.rows import PROFILE, SEEN_AT, Row, node_row
+from nexapod.core.records import NodeRecord, NodeView
+
+#: That a node was heard of again is news only so much later.
+SEEN_S = 5.0
+
+
+class Roster:
+    """Every node's row as it was told last."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, tuple[NodeRecord, Row]] = {}
+
+    def __len__(self) -> int:
+        return len(self._told)
+
+    def tell(self, views: Iterable[NodeView]) -> list[Row]:
+        """The rows of the nodes that changed. An unchanged profile is null."""
+        rows = []
+        told = self._told
+        for view in views:
+            known = told.get(view.record.id)
+            if known is None or known[0] is not view.record:
+                row = node_row(view)
+                rows.append([*row])
+                row[PROFILE] = None
+                told[view.record.id] = view.record, row
+            elif _differs(known[1], view):
+                row = node_row(view)
+                row[PROFILE] = None
+                told[view.record.id] = view.record, row
+                rows.append(row)
+        return rows
+
+
+def _differs(row: Row, view: NodeView) -> bool:
+    """Whether what is not part of the node's record is as it was told."""
+    return (
+        view.last_seen_at - row[SEEN_AT] >= SEEN_S
+        or view.last_seen_at < row[SEEN_AT]
+        or (row[1], *row[3:7], row[12])
+        != (view.state, view.leases, view.running, view.completed, view.failed, view.unmatched)
+    )
