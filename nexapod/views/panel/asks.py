@@ -75,8 +75,9 @@ def aside(call: Callable[[], str], patience_s: float = PATIENCE_S) -> Answer:
 
 def forwarded(link: Connection, method: str, path: str, body: Any) -> Answer:
     """The coordinator's own answer."""
-    status, answer = bounded(link, link.transport.forward(method, path, body))
-    return status, _plain(answer)
+    sent = None if body is None else msgspec.json.encode(body)
+    status, answer = bounded(link, link.transport.forward(method, path, sent))
+    return status, msgspec.json.decode(answer) if answer else None
 
 
 def invited(link: Connection) -> Answer:
@@ -84,10 +85,3 @@ def invited(link: Connection) -> Answer:
     transport = link.transport
     secret = bounded(link, transport.node_token())
     return 200, {"command": Invitation(transport.url, secret, transport.fingerprint).command}
-
-
-def _plain(answer: Any) -> Any:
-    """Bytes of JSON as what they say."""
-    if not isinstance(answer, bytes | bytearray | memoryview):
-        return answer
-    return msgspec.json.decode(answer) if len(answer) else None

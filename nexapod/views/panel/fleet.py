@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
 import threading
+import time
 import weakref
 from collections import deque
 from typing import Any
@@ -13,19 +15,23 @@ from typing import Any
 from nexapod import errors
 from nexapod.client.connection import Connection
 from nexapod.client.transport import Transport
+from nexapod.views.human import coarse
 from nexapod.views.panel.asks import forwarded, invited
 from nexapod.views.panel.streams import LIVE, Answer, State
 from nexapod.views.readings import is_stopped
 
 #: More than this is not read ahead of whoever takes it.
 AHEAD_BYTES = 32_000_000
+#: A coordinator says something every 5 s.
+SILENCE_S = 15.0
 
 
 class Reading:
     """One reader of ``GET /panel``, from its hello on. It reads on the loop; others take."""
 
     def __init__(self) -> None:
-        self.state: State = ("waiting", "for the coordinator")
+        self._state: State = ("waiting", "for the coordinator")
+        self._heard_at_s = math.inf
         self._messages: deque[bytes] = deque()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -38,6 +44,18 @@ class Reading:
             self._bytes = 0
         return messages
 
+    @property
+    def state(self) -> State:
+        """How it goes; one that has said nothing for long may have lost its coordinator."""
+        silent_s = time.monotonic() - self._heard_at_s
+        if silent_s > SILENCE_S and self._state == LIVE:
+            return "waiting", f"for the coordinator, which has said nothing for {coarse(silent_s)}"
+        return self._state
+
+    def fail(self, words: str) -> None:
+        """Say that nothing will come, and why."""
+        self._state = ("closed", words)
+
     async def read(self, transport: Transport) -> None:
         """Read until cancelled; come back where it broke off."""
         delay_s = 0.1
@@ -46,7 +64,7 @@ class Reading:
                 async with contextlib.aclosing(transport.panel()) as messages:
                     async for message in messages:
                         delay_s = 0.1
-                        self.state = LIVE
+                        self._state, self._heard_at_s = LIVE, time.monotonic()
                         self._put(message)
                         while self._bytes > AHEAD_BYTES:
                             await asyncio.sleep(0.1)
@@ -54,9 +72,8 @@ class Reading:
             except errors.NexapodError as error:
                 words = str(error)
                 if not (error.retryable or isinstance(error, errors.Unreachable)):
-                    self.state = ("closed", words)
-                    return
-            self.state = ("waiting", words)
+                    return self.fail(words)
+            self._state = ("waiting", words)
             await asyncio.sleep(delay_s * random.uniform(0.5, 1.0))
             delay_s = min(10.0, delay_s * 2)
 
@@ -95,7 +112,7 @@ class FleetStream:
             try:
                 reader = self._link.transport.post(reading.read(self._link.transport))
             except errors.NexapodError as error:
-                reading.state = ("closed", str(error))
+                reading.fail(str(error))
                 return
             # Whoever drops the stream without a word ends the reader, too.
             self._ending = weakref.finalize(self, reader.cancel)

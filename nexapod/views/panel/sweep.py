@@ -93,7 +93,7 @@ class SweepStream:
         self._looks = 0
         self._pulse = Pulse()
         self._dirty: dict[int, None] = {}
-        self._told: list[tuple[str, str, str]] = []
+        self._told: list[tuple[str, str]] = []
         self._standing: tuple[Any, ...] = ()
 
     # ── the stream ───────────────────────────────────────────────────────────────────────────────
@@ -139,7 +139,6 @@ class SweepStream:
         is_first = self._greeted != run
         if is_first:
             self._greeted, self._told, self._standing = run, [], ()
-            self._dirty = dict.fromkeys(range(len(self._rows)))
         ready = [b'{"t":"ready"}'] if is_first else []
         return [*self._hello(is_first), *self._news(), *self._tick(), *ready]
 
@@ -206,8 +205,7 @@ class SweepStream:
             at = self._closed.popleft()
             seen = preview(self._mirror[at])
             if seen.is_open:
-                if self._table.put_result(at, seen.value):
-                    self._retell(self._table_types())
+                self._table.put_result(at, seen.value)
                 self._dirty[at] = None
             elif seen.error:
                 self._rows[at].error = f"the result cannot be opened: {seen.error}"
@@ -256,19 +254,12 @@ class SweepStream:
                 }
             )  # fmt: skip
 
-    def _table_types(self) -> list[tuple[str, str, str]]:
-        return [(column.name, column.role, column.type) for column in self._table.columns]
-
-    def _retell(self, types: list[tuple[str, str, str]]) -> None:
-        """Tell every row again where a column became one of text: its numbers are text now."""
-        if any(old != new for old, new in zip(self._told, types, strict=False)):
-            self._dirty = dict.fromkeys(range(len(self._rows)))
-
     def _news(self) -> Iterator[bytes]:
-        """The columns where they changed, and the rows that did."""
-        types = self._table_types()
-        if types != self._told or not self._standing:
-            self._told = types
+        """The rows that changed; all of them after the columns did, so that each has every cell."""
+        columns = [(column.name, column.type) for column in self._table.columns]
+        if columns != self._told or not self._standing:
+            self._told = columns
+            self._dirty = dict.fromkeys(range(len(self._rows)))
             yield _encode(
                 {
                     "t": "sweep", "name": self._name, "total": len(self._rows),

@@ -58,12 +58,10 @@ class SweepTable:
             for name, value in mapping.items():
                 self._put(row, "param", name, scalar(value))
 
-    def put_result(self, row: int, result: Any) -> bool:
-        """Fill in a result; whether that changed the columns, or the type of one."""
-        before = [column.type for column in self.columns]
+    def put_result(self, row: int, result: Any) -> None:
+        """Fill in a result; that may change the columns."""
         for name, value in _pieces(result):
             self._put(row, "result", name, value)
-        return before != [column.type for column in self.columns]
 
     def clear_result(self, row: int) -> None:
         """Forget a result: its job was submitted again."""
