@@ -80,7 +80,7 @@ class Api:
             request = Request(http, self.service, route, names, credential)
             if http.query_string:
                 request.check_query()
-            if route.name in ("events", "panel"):
+            if route.streams:
                 connection.stream()
             reply = await _HANDLERS[route.name](request, body)
         except errors.NexapodError as error:

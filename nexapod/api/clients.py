@@ -219,6 +219,8 @@ async def job_detail(request: Request, body: None) -> Ready:
         }
         for row in attempts
     ]
+    detail["waiting"] = service.waiting(job_id)
+    detail["progress"] = service.panel.progress(rows[0][0])
     detail["output"] = await service.read(service.store.output, job_id)
     return answer(detail)
 

@@ -98,6 +98,23 @@ class JobFuture(Shown, concurrent.futures.Future):  # type: ignore[type-arg]
         """The last lines the job wrote to stdout and stderr (at most 16 KiB), once it ended."""
         return self._link.ask(self._link.transport.output(self.job_id))
 
+    def why(self) -> list[str]:
+        """Why the job waits, a sentence each: what it needs, and what each node lacks for it.
+
+        Returns
+        -------
+        list of str
+            Empty unless the job is pending. Nodes that lack the same are told of in one line.
+
+        Examples
+        --------
+        >>> fleet.options(gpus=2).submit(train).why()  # doctest: +SKIP
+        ['lab-1 and 3 other nodes: needs 2 GPUs, this node has 0',
+         'no node here can ever run it: add one that can, or submit it again asking for less']
+        """
+        self._link.flush()
+        return self._link.ask(self._link.transport.waiting(self.job_id))
+
     def running(self) -> bool:
         """Whether a node holds it."""
         return self._place is JobState.ASSIGNED

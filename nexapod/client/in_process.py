@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+import aiohttp
 import msgspec
 
 from nexapod import errors
 from nexapod.api.rows import node_rows
 from nexapod.api.tokens import token_row
+from nexapod.client import relay
 from nexapod.client.transport import AUDIT_PAGE, Change, Columns, Listener
 from nexapod.coordinator.host import Host
 from nexapod.coordinator.orders import order_of
@@ -24,6 +27,7 @@ from nexapod.store.base import ATTEMPT_COLUMNS, ATTEMPT_PAGE, AUDIT_COLUMNS, JOB
 from nexapod.wire.codec import MSGPACK
 from nexapod.wire.messages import (
     Cancelled,
+    Draining,
     MadeToken,
     NewJob,
     NewToken,
@@ -31,6 +35,7 @@ from nexapod.wire.messages import (
     Submitted,
     TokenRow,
 )
+from nexapod.wire.trust import pinned
 
 T = TypeVar("T")
 
@@ -175,6 +180,33 @@ class InProcess:
     async def audit_columns(self, after_seq: int) -> Columns:
         """See `Transport`."""
         return Columns(AUDIT_COLUMNS, await self._read("audit_rows", after_seq, AUDIT_PAGE))
+
+    async def waiting(self, job_id: str) -> list[str]:
+        """See `Transport`."""
+        return self.host.service.waiting(job_id)
+
+    async def drain(self, node_id: str) -> Draining:
+        """See `Transport`."""
+        return await self.host.service.drain_node(node_id, _note("node.drain", node_id))
+
+    async def stop(self) -> None:
+        """See `Transport`."""
+        await self.host.service.write(_note("stop", ""))
+        self.host.stop()
+
+    async def panel(self) -> AsyncGenerator[bytes, None]:
+        """See `Transport`."""
+        async with contextlib.aclosing(self.host.service.panel.follow()) as news:
+            async for messages in news:
+                for message in messages:
+                    yield message
+
+    async def forward(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        """See `Transport`. Over the loopback: then a panel is one more client, and nothing else."""
+        headers = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
+        connector = aiohttp.TCPConnector(ssl=pinned(self.url, self.fingerprint))
+        async with aiohttp.ClientSession(headers=headers, connector=connector) as session:
+            return await relay.forward(session, self.url, method, path, body)
 
     async def _read(self, verb: str, *args: Any) -> Any:
         service = self.host.service

@@ -8,7 +8,7 @@ import hashlib
 import io
 import random
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ import aiohttp
 import msgspec
 
 from nexapod import errors
+from nexapod.client import relay
 from nexapod.client.transport import AUDIT_PAGE, Change, Columns, Listener
 from nexapod.core.records import Failure, Value
 from nexapod.core.states import JobState
@@ -261,6 +262,27 @@ class Remote:
         """See `Transport`."""
         body = await self._ask("POST", "/invitation")
         return msgspec.json.decode(body, type=m.Invitation).token
+
+    async def waiting(self, job_id: str) -> list[str]:
+        """See `Transport`."""
+        return list((await self._detail(job_id))["waiting"])
+
+    async def drain(self, node_id: str) -> m.Draining:
+        """See `Transport`."""
+        body = await self._ask("POST", f"/nodes/{node_id}/drain")
+        return msgspec.json.decode(body, type=m.Draining)
+
+    async def stop(self) -> None:
+        """See `Transport`."""
+        await self._ask("POST", "/stop", patience_s=0.0)
+
+    def panel(self) -> AsyncGenerator[bytes, None]:
+        """See `Transport`."""
+        return relay.follow(self._session, self.url)
+
+    async def forward(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        """See `Transport`."""
+        return await relay.forward(self._session, self.url, method, path, body)
 
     async def audit_columns(self, after_seq: int) -> Columns:
         """See `Transport`."""

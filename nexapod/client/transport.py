@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
@@ -14,6 +14,7 @@ from nexapod.core.states import JobState
 from nexapod.store.base import JobFilter
 from nexapod.wire.messages import (
     Cancelled,
+    Draining,
     MadeToken,
     NewJob,
     NewToken,
@@ -142,6 +143,34 @@ class Transport(Protocol):
 
     async def audit_columns(self, after_seq: int) -> Columns:
         """One page of who did what."""
+
+    async def waiting(self, job_id: str) -> list[str]:
+        """Why the job waits, a sentence each; empty unless it does."""
+
+    async def drain(self, node_id: str) -> Draining:
+        """Have a node take no more jobs; what it has it finishes."""
+
+    async def stop(self) -> None:
+        """Stop the coordinator, wherever it runs."""
+
+    def panel(self) -> AsyncGenerator[bytes, None]:
+        """The messages of the panel's stream, one JSON text each.
+
+        They begin with ``hello``, and again after every gap: whoever gets that forgets all it
+        knew. Ends with the coordinator in process; over HTTP it waits for it to come back. Close
+        it (`contextlib.aclosing`) when it is read no more.
+
+        Raises
+        ------
+        Unauthorized
+            When the token may not watch.
+        """
+
+    async def forward(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        """A request that a panel may make (`nexapod.wire.panel`): its answer's status and JSON.
+
+        A refusal is an answer too; nothing is raised, and nothing repeated.
+        """
 
     def close(self) -> None:
         """Let go."""

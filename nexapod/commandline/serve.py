@@ -78,7 +78,7 @@ def serve(log_format: LogFormat, **given: Any) -> None:
         click.echo(f"token: in {host.files.beside('.token')}")
     sys.stdout.flush()
     _collect_rarely()
-    while not stop.wait(1.0):
+    while not (stop.wait(1.0) or host.is_stopping):
         if not host.is_running:
             raise errors.Unavailable("the coordinator ended unexpectedly; see the log above")
     click.echo("stopping")

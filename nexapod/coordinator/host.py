@@ -87,6 +87,8 @@ class Host:
         self.port: int = self._socket.getsockname()[1]
         self.fingerprint = None if self._tls is None else self._tls.fingerprint
         self.url = self._url()
+        #: Whether somebody asked it to stop.
+        self.is_stopping = False
         self.service: Service
         self.loop: asyncio.AbstractEventLoop
         self._server: HttpServer | None = None
@@ -160,6 +162,7 @@ class Host:
                 await thread.call(blobs.tidy)
                 self.service = Service(store, blobs, thread, keyring, room)
                 self.service.name, self.service.url = self.options.name, self.url
+                self.service.stop = self.stop
                 await self.service.start()
                 self.notes += store.notes
                 self._backups = Backups(
@@ -240,6 +243,7 @@ class Host:
 
     def stop(self) -> None:
         """Stop listening, write what is pending, close the database. Safe to call twice."""
+        self.is_stopping = True
         atexit.unregister(self.stop)
         if self.is_running:
             with contextlib.suppress(RuntimeError):

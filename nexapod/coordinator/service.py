@@ -32,10 +32,12 @@ from nexapod.core.credentials import Credential
 from nexapod.core.decide import Decision, Grant, Verdict, decide, dependencies
 from nexapod.core.records import AttemptReport, ClosedJob, LeasedJob, Value
 from nexapod.core.states import AttemptEnd
+from nexapod.core.waiting import reasons
 from nexapod.ids import new_job_id
 from nexapod.store.base import Payload, Store
 from nexapod.store.blobs import BlobStore
 from nexapod.store.thread import StoreThread
+from nexapod.wire.messages import Draining
 
 if TYPE_CHECKING:
     from nexapod.coordinator.backups import Backups
@@ -137,6 +139,8 @@ class Service:
         self.fleet_id = ""
         self.name = ""
         self.url = ""
+        #: Stops the coordinator; whoever runs it puts its own way here.
+        self.stop: Callable[[], None] = lambda: None
         self.started_at = time.time()
         self._thread = thread
         self._gathering: Batch | None = None
@@ -513,6 +517,25 @@ class Service:
         command = c.Cancel(tuple(job_ids), closed)
         verdicts: list[Verdict] = await self.execute(command, note)
         return verdicts
+
+    async def drain_node(self, node_id: str, note: e.Audited | None = None) -> Draining:
+        """Give a node no more jobs. What it holds it finishes, what only queues there too.
+
+        Raises
+        ------
+        NotFound
+        """
+        node = self.board.nodes.get(node_id)
+        if node is None:
+            raise errors.NotFound("there is no node with this id")
+        await self.execute(c.Leave(node_id, ()), None if node.left else note)
+        running = len(node.leases)
+        return Draining(node_id, "draining" if running else "left", running)
+
+    def waiting(self, job_id: str) -> list[str]:
+        """Why a job waits, a sentence each; empty unless it does."""
+        job = self.board.jobs.get(job_id)
+        return [] if job is None else reasons(self.board, job, self.now())
 
     async def owners(self, job_ids: Sequence[str]) -> dict[str, str]:
         """Whose these jobs are, by id; unknown ones are left out."""

@@ -80,6 +80,23 @@ class Room:
             and demand.gpus <= self.gpus
         )
 
+    def lack(self, capacity: Capacity, demand: Demand) -> str | None:
+        """What there is too little of now, as a phrase; None where `fits` says yes."""
+        if self.fits(demand):
+            return None
+        if (self.light_slots if demand.is_light else self.heavy_slots) < 1:
+            slots = capacity.slots or 1
+            busy = "its slot is" if slots == 1 else f"all {slots} slots are"
+            return f"{busy} busy; it waits until a job there ends"
+        if demand.cpus > 1 and demand.cpus > self.cpus:
+            what, left = f"{demand.cpus:g} CPUs", f"{max(0.0, self.cpus):g}"
+        elif demand.memory_bytes > self.memory_bytes:
+            what = f"{demand.memory_bytes / GB:.3g} GB of memory"
+            left = f"{max(0, self.memory_bytes) / GB:.3g}"
+        else:
+            what, left = f"{demand.gpus} GPUs", f"{max(0, self.gpus)}"
+        return f"needs {what}, of which {left} are free; it waits until jobs there end"
+
     def take(self, demand: Demand) -> None:
         """Count one job in."""
         self.light_slots -= 1
@@ -119,6 +136,11 @@ class Band:
             job = items[at]
             if job is not None and job.queued:
                 yield job
+
+    def before(self, seq: int) -> int:
+        """About how many jobs come before this `seq`: holes between them count too."""
+        at = bisect.bisect_left(self._items, seq, lo=self._head, key=_SEQ) - self._head
+        return at + bisect.bisect_left(self._returned, seq, key=_SEQ)
 
     def add(self, job: Job) -> None:
         """Queue `job` at its place."""
@@ -216,6 +238,16 @@ class Queue:
 
     def __len__(self) -> int:
         return self.size
+
+    def before(self, job: Job) -> int:
+        """About how many waiting jobs have their turn before `job`. Costs a look at every line."""
+        priority, seq = job.spec.priority, job.spec.seq
+        return sum(
+            len(band) if other > priority else band.before(seq)
+            for line in self.lines.values()
+            for other, band in line.bands.items()
+            if other >= priority
+        )
 
     def add(self, job: Job) -> None:
         """Queue `job` by its demand, priority and seq."""

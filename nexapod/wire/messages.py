@@ -205,6 +205,20 @@ class Left(Struct, frozen=True):
     released: int
 
 
+class Draining(Struct, frozen=True):
+    """The answer to ``POST /nodes/{node_id}/drain``: `running` leases are still to finish there."""
+
+    node_id: str
+    status: Literal["left", "draining"]
+    running: int
+
+
+class Stopping(Struct, frozen=True):
+    """The answer to ``POST /stop``."""
+
+    status: Literal["stopping"]
+
+
 # ── clients ──────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -38,6 +38,8 @@ class Route(msgspec.Struct, frozen=True):
         The largest body that is read.
     writes
         Whether it can change anything.
+    streams
+        Whether its answer goes on for as long as it is read.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Route(msgspec.Struct, frozen=True):
     writes: bool = False
     query: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
+    streams: bool = False
 
 
 ROUTES: tuple[Route, ...] = (
@@ -95,9 +98,9 @@ ROUTES: tuple[Route, ...] = (
     Route("status", "GET", "/status", READ, "How many jobs are in each state.",
           None, m.Status),
     Route("events", "GET", "/events", READ, "Server-sent events: ordered row patches.",
-          headers=("Last-Event-ID",)),
+          headers=("Last-Event-ID",), streams=True),
     Route("panel", "GET", "/panel", WATCH,
-          "Server-sent events: a snapshot of the fleet, then what changes, for a live panel."),
+          "Server-sent events: a snapshot of the fleet, then what changes.", streams=True),
     Route("put_blob", "PUT", "/blobs/{sha256}", BLOBS, "Store a large value under its hash.",
           None, m.BlobStored, limit_bytes=4096 * MIB, writes=True),
     Route("get_blob", "GET", "/blobs/{sha256}", BLOBS, "A stored blob; ranges are honoured."),
@@ -115,6 +118,10 @@ ROUTES: tuple[Route, ...] = (
           None, list[m.AuditRow], query=("cursor", "limit")),
     Route("backup", "POST", "/backups", ADMIN, "Copy the database now.", writes=True),
     Route("backups", "GET", "/backups", ADMIN, "Every backup, oldest first."),
+    Route("drain", "POST", "/nodes/{node_id}/drain", ADMIN,
+          "Give a node no more jobs; what it has it finishes.", None, m.Draining, writes=True),
+    Route("stop", "POST", "/stop", ADMIN, "Stop the coordinator, after this answer.",
+          None, m.Stopping, writes=True),
     Route("openapi", "GET", "/openapi.json", ANY, "This table as an OpenAPI document."),
 )  # fmt: skip
 

@@ -337,7 +337,7 @@ def test_a_connection_serves_on_after_a_refusal(open_coordinator: Coordinator, s
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_no_route_takes_a_request_from_another_page(scene: Scene, route: Any):
-    path = route.path.format(job_id=scene.mine, sha256="0" * 64, token_id="x")
+    path = route.path.format(job_id=scene.mine, sha256="0" * 64, token_id="x", node_id="x")
     body = b"{}" if route.method != "GET" else None
     before = scene.state()
     for headers in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):

@@ -60,12 +60,15 @@ class Operation(NamedTuple):
 
 
 def operations(document: dict[str, Any]) -> list[Operation]:
-    """Those that read come first: what they read is not many megabytes then."""
+    """Those that read come first: what they read is not many megabytes then.
+
+    Less the one that ends the coordinator.
+    """
     found = [
         Operation(method.upper(), path, told)
         for path, methods in document["paths"].items()
         for method, told in methods.items()
-        if isinstance(told, dict) and "operationId" in told
+        if isinstance(told, dict) and told.get("operationId", "stop") != "stop"
     ]
     return sorted(found, key=lambda operation: operation.method != "GET")
 

@@ -113,7 +113,7 @@ def ask(world: World, route: Route, who: Holder, whose: Holder) -> Any:
     blob = world.fresh("blob").encode()
     sha256 = hashlib.sha256(blob).hexdigest() if route.name == "put_blob" else whose.sha256
     token_id = "never-was"
-    path = route.path.format(job_id=job_id, sha256=sha256, token_id=token_id)
+    path = route.path.format(job_id=job_id, sha256=sha256, token_id=token_id, node_id=node_id)
     bodies: dict[str, Any] = {
         "register": {"node_id": node_id, "profile": {}},
         "result": {"node_id": node_id, "job_id": "never-was", "result": 1},
@@ -159,8 +159,8 @@ def test_every_cell_of_the_table_is_true(world: World, reached: Callable[[str], 
     wrong: list[str] = []
     checked = 0
     for (name, scope), cell in cells.items():
-        if name == "events":
-            continue  # the next test's
+        if name in ("events", "panel", "stop"):
+            continue  # the next tests'
         route = GUARDED[name]
         me, other = world.holders(scope)
         for whose, may in ((me, cell in REACH), (other, REACH.get(cell, False))):
@@ -200,6 +200,30 @@ def test_events_tell_of_own_jobs_only(world: World, scope: str):
         return
     assert (others.encode() in heard) is REACH[cell], heard
     assert other is not me
+
+
+@pytest.mark.proves("authorisation")
+@pytest.mark.parametrize("scope", SCOPES)
+def test_the_panel_is_for_those_who_see_everything(world: World, scope: str):
+    client = Client(world.url, world.holders(scope)[0].client.token)
+    connection = client._connection
+    connection.request("GET", "/panel", headers={"Authorization": f"Bearer {client.token}"})
+    with contextlib.closing(connection), connection.getresponse() as response:
+        assert (response.status == 200) is REACH.get(table()["panel", scope], False)
+        assert response.status in (200, 403)
+
+
+@pytest.mark.proves("authorisation")
+def test_only_who_runs_the_fleet_stops_it(tmp_path: Path):
+    coordinator = Coordinator(tmp_path / "stopped.db")
+    try:
+        world = World(coordinator.start())
+        for scope in sorted(SCOPES, key=lambda scope: scope == "admin"):
+            status = world.holders(scope)[0].client.ask("POST", "/stop").status
+            assert status == (200 if REACH.get(table()["stop", scope], False) else 403)
+        assert coordinator.wait() == 0
+    finally:
+        coordinator.end()
 
 
 @pytest.mark.proves("authorisation")

@@ -100,7 +100,7 @@ class Panel:
         """How many there are."""
         return len(self._readers)
 
-    async def follow(self, keepalive_s: float) -> AsyncGenerator[list[bytes], None]:
+    async def follow(self, keepalive_s: float = 60.0) -> AsyncGenerator[list[bytes], None]:
         """All messages for one reader, as they come; an empty list after a while without any.
 
         A reader that does not keep up is given a snapshot again. Ends when the coordinator does.

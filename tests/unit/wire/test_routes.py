@@ -34,7 +34,7 @@ def test_every_body_has_a_limit_and_every_read_is_a_get(route) -> None:
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_every_route_is_found_by_its_path(route) -> None:
     path = route.path.replace("{job_id}", "j-1").replace("{sha256}", "ab" * 32)
-    path = path.replace("{token_id}", "j-1")
+    path = path.replace("{token_id}", "j-1").replace("{node_id}", "j-1")
     methods, names = find(path)
     assert methods[route.method] is route
     assert set(names.values()) <= {"j-1", "ab" * 32}
