@@ -20,8 +20,19 @@ LOST_AFTER_S = 120.0
 class Node:
     """A registered node."""
 
-    __slots__ = ("cancels", "completed", "failed", "fits", "last_seen_at", "last_seen_s", "leases",
-                 "left", "record", "runnable")  # fmt: skip
+    __slots__ = (
+        "cancels",
+        "completed",
+        "failed",
+        "fits",
+        "last_seen_at",
+        "last_seen_s",
+        "leases",
+        "left",
+        "lost",
+        "record",
+        "runnable",
+    )  # fmt: skip
 
     def __init__(self, record: NodeRecord, mono_s: float, at: float) -> None:
         self.record = record
@@ -32,6 +43,7 @@ class Node:
         self.left = False
         self.completed = 0
         self.failed = 0
+        self.lost = 0
         self.fits: dict[Demand, bool] = {}
         self.runnable = Runnable()
 
@@ -84,4 +96,5 @@ class Node:
             self.completed,
             self.failed,
             unmatched,
+            self.lost,
         )

@@ -16,6 +16,7 @@ from nexapod.client.invitation import Invitation
 from nexapod.client.node import Node
 from nexapod.client.sweep import Sweep
 from nexapod.views import reprs
+from nexapod.views.futures import future_at_rest, future_summary, is_told
 from nexapod.views.live import Display, Live
 from nexapod.views.panel.fleet import FleetStream
 from nexapod.views.panel.panel import Panel
@@ -23,7 +24,6 @@ from nexapod.views.panel.sweep import SweepStream
 from nexapod.views.readings import (
     again,
     fleet_now_or_last,
-    future_summary,
     invitation_summary,
     is_stopped,
     node_summary,
@@ -59,7 +59,7 @@ def text(thing: Any) -> str:
     if isinstance(thing, Sweep):
         return reprs.sweep_text(sweep_summary(thing))
     if isinstance(thing, JobFuture):
-        return reprs.future_text(future_summary(thing))
+        return reprs.future_text(future_at_rest(thing))
     return reprs.invitation_text(_masked(thing))
 
 
@@ -97,8 +97,9 @@ def _display_of(thing: Any) -> Display:
         return Panel(SweepStream(thing), drawn)
     if isinstance(thing, JobFuture):
         drawn = _drawn(thing, future_summary, reprs.future_html, reprs.future_text)
+        static = _drawn(thing, future_at_rest, reprs.future_html, reprs.future_text)
         actions = {"cancel": _asked(thing, _cancel_job)}
-        return Live(drawn, _asked(thing, JobFuture.done), actions)
+        return Live(drawn, _asked(thing, is_told), actions, static)
     drawn = _drawn(thing, invitation_summary, reprs.invitation_html, reprs.invitation_text)
     static = _drawn(thing, _masked, reprs.invitation_html, reprs.invitation_text)
     return Live(drawn, lambda: True, static=static)

@@ -16,6 +16,7 @@ from nexapod import errors
 from nexapod.client.connection import Connection
 from nexapod.client.transport import Transport
 from nexapod.views.human import coarse
+from nexapod.views.pace import hear
 from nexapod.views.panel.asks import forwarded, invited
 from nexapod.views.panel.streams import LIVE, Answer, State
 from nexapod.views.readings import is_stopped
@@ -129,7 +130,10 @@ class FleetStream:
         """See `Stream`."""
         with self._lock:
             reading = self._reading
-        return [] if reading is None else reading.take()
+        messages = [] if reading is None else reading.take()
+        for message in messages:
+            hear(self._link, message)
+        return messages
 
     @property
     def state(self) -> State:

@@ -91,9 +91,6 @@ class Panel(Display):
         question = PanelAsk(ask)
         return PanelPush(snapshot, view=self._stream.view, ask=question.model_id), question
 
-    def _done(self) -> bool:
-        return self._stream.is_over()
-
     def _snapshot(self) -> tuple[bytes, int]:
         with self._lock:
             return self._journal.snapshot, self._n

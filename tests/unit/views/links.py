@@ -6,12 +6,22 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncGenerator, Coroutine
-from typing import Any
+from typing import Any, NamedTuple
 
 from nexapod import errors
 from nexapod.client.transport import Columns
 from nexapod.core.records import Value
 from nexapod.store.base import JOB_COLUMNS, JobFilter
+
+
+class JobLog(NamedTuple):
+    """Some of what an attempt printed."""
+
+    epoch: int
+    start: int
+    end: int
+    text: str
+    is_open: bool = True
 
 
 class Wire:
@@ -42,6 +52,8 @@ class Wire:
         self.answers: dict[str, Any] = {}
         self.jobs: list[dict[str, Any]] = []
         self.values: dict[str, Value] = {}
+        self.log_text, self.log_epoch = "", 1
+        self.progressed: tuple[float | None, str] | None = None
         self.readers = 0
         self._thread = threading.Thread(target=self.loop.run_forever, name="test-loop", daemon=True)
         self._thread.start()
@@ -81,6 +93,13 @@ class Wire:
         self.asked.append(which)
         rows = [tuple(job.get(name) for name in JOB_COLUMNS) for job in self.jobs]
         return Columns(JOB_COLUMNS, [row for row in rows if row[0] > which.after_seq])
+
+    async def log(self, job_id: str, epoch: int | None, after: int) -> Any:
+        text = self.log_text.encode()[after:].decode()
+        return JobLog(self.log_epoch, after, after + len(text.encode()), text)
+
+    async def progress(self, job_id: str) -> tuple[float | None, str] | None:
+        return self.progressed
 
     async def value(self, job_id: str, most_bytes: int | None = None) -> Value | None:
         self.asked.append(job_id)
