@@ -1,0 +1,87 @@
+import type { JobTable } from "./jobs";
+
+export type SortColumn =
+  | "seq" | "state" | "name" | "sweep" | "node" | "created" | "run" | "progress";
+
+export interface JobSort {
+  column: SortColumn;
+  descending: boolean;
+}
+
+export const NEWEST_FIRST: JobSort = { column: "seq", descending: true };
+
+const STATE_RANK: Record<string, number> = {
+  assigned: 0, pending: 1, failed: 2, cancelled: 3, completed: 4,
+};
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** How long a job has run: what was told, or up to `now` while it runs; NaN before. */
+export function runSeconds(table: JobTable, row: number, now: number): number {
+  const run = table.run[row]!;
+  if (!Number.isNaN(run)) return run;
+  const finished = table.finished[row]!;
+  const end = Number.isNaN(finished) ? now : finished;
+  return table.stateOf(row) === "pending" ? NaN : end - table.started[row]!;
+}
+
+function ranks(list: readonly string[], rank?: Record<string, number>): Int32Array {
+  const order = list.map((_, code) => code);
+  if (rank) order.sort((a, b) => (rank[list[a]!] ?? 9) - (rank[list[b]!] ?? 9));
+  else order.sort((a, b) => compareText(list[a]!, list[b]!));
+  const out = new Int32Array(list.length);
+  order.forEach((code, at) => (out[code] = at));
+  return out;
+}
+
+/**
+ * A comparison of two rows. Empty cells come last in either direction, equal ones newest first.
+ * `now` is frozen in it, so that the order stays a proper one while jobs run on.
+ */
+export function comparer(table: JobTable, sort: JobSort, now: number): (a: number, b: number) => number {
+  const sign = sort.descending ? -1 : 1;
+  const newer = (a: number, b: number): number => table.seq[b]! - table.seq[a]!;
+  const byNumber =
+    (key: (row: number) => number) =>
+    (a: number, b: number): number => {
+      const x = key(a);
+      const y = key(b);
+      if (x === y) return newer(a, b);
+      if (Number.isNaN(x)) return Number.isNaN(y) ? newer(a, b) : 1;
+      if (Number.isNaN(y)) return -1;
+      return sign * (x - y);
+    };
+  const byText =
+    (key: (row: number) => string) =>
+    (a: number, b: number): number => {
+      const x = key(a);
+      const y = key(b);
+      if (x === y) return newer(a, b);
+      if (!x || !y) return x ? -1 : 1;
+      return sign * compareText(x, y);
+    };
+  switch (sort.column) {
+    case "seq":
+      return (a, b) => sign * (table.seq[a]! - table.seq[b]!);
+    case "created":
+      return byNumber((row) => table.created[row]!);
+    case "run":
+      return byNumber((row) => runSeconds(table, row, now));
+    case "name":
+      return byText((row) => table.name[row]!);
+    case "progress":
+      return byText((row) => table.error[row]! || table.message[row] || "");
+    case "state":
+    case "node":
+    case "sweep": {
+      const column = table[sort.column];
+      const words = { state: table.states, node: table.nodes, sweep: table.sweeps }[sort.column];
+      const rank = ranks(words.list, sort.column === "state" ? STATE_RANK : undefined);
+      return byNumber((row) => (column[row]! < 0 ? NaN : (rank[column[row]!] ?? NaN)));
+    }
+  }
+}
+
+/** Whether a change of a row's other cells leaves its place in this order as it is. */
+export const isSteady = (sort: JobSort): boolean =>
+  sort.column === "seq" || sort.column === "created" || sort.column === "name" || sort.column === "sweep";

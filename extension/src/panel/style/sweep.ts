@@ -1,0 +1,3 @@
+/** A sweep's own view. */
+export const SWEEP = `
+`;
