@@ -20,19 +20,8 @@ LOST_AFTER_S = 120.0
 class Node:
     """A registered node."""
 
-    __slots__ = (
-        "cancels",
-        "completed",
-        "failed",
-        "fits",
-        "last_seen_at",
-        "last_seen_s",
-        "leases",
-        "left",
-        "lost",
-        "record",
-        "runnable",
-    )  # fmt: skip
+    __slots__ = ("cancels", "completed", "failed", "fits", "last_seen_at", "last_seen_s", "leases",
+                 "left", "lost", "record", "runnable")  # fmt: skip
 
     def __init__(self, record: NodeRecord, mono_s: float, at: float) -> None:
         self.record = record

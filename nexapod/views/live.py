@@ -32,7 +32,6 @@ class Display:
         self._lock = threading.RLock()  # a widget that is being made may ask for the state
         self._page: Any = None
         self._ask: Any = None
-        self._views = 0
         self._hidden = False
 
     def mimebundle(
@@ -103,13 +102,6 @@ class Display:
     def _prepare(self, page: Any) -> None:
         """Called before `page` is shown once more."""
 
-    def _count(self, change: int) -> None:
-        """Count the pages that show it: nothing is drawn for nobody."""
-        with self._lock:
-            self._views = max(0, self._views + change)
-            self._hidden = self._views == 0
-        self.wake()
-
 
 class Live(Display):
     """A repr that keeps itself current.
@@ -140,6 +132,7 @@ class Live(Display):
         self._render = render
         self._done = done
         self._actions = dict(actions or {})
+        self._views = 0
 
     def refresh(self) -> bool:
         """Draw once and push what differs; True as long as there is more to come."""
@@ -176,6 +169,13 @@ class Live(Display):
         answer = action()
         self.wake()
         return answer
+
+    def _count(self, change: int) -> None:
+        """Count the pages that show it: nothing is drawn for nobody."""
+        with self._lock:
+            self._views = max(0, self._views + change)
+            self._hidden = self._views == 0
+        self.wake()
 
 
 def _weakly(method: Callable[[Mapping[str, Any]], str]) -> Callable[[dict[str, Any]], str]:

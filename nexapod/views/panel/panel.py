@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from weakref import WeakMethod
 
@@ -39,7 +39,9 @@ class Panel(Display):
         self._stream = stream
         self._journal = Journal()
         self._n = 0
+        self._pages: set[str] = set()
         self._heard = False
+        self._may_clear = False
         self._made_at_s = 0.0
 
     def refresh(self) -> bool:
@@ -62,6 +64,9 @@ class Panel(Display):
             page.push(batch, n)
         if messages and self._may_be_loading():
             page.push_snapshot()
+        elif self._may_clear:
+            self._may_clear = False
+            page.clear_snapshot()
         return not over
 
     def close(self) -> None:
@@ -107,8 +112,8 @@ class Panel(Display):
     def _asked(self, method: str, path: str, body: Any) -> Answer:
         """Answer one request of the page."""
         if path in ("/hello", "/bye"):
-            self._heard = True
-            self._count(1 if path == "/hello" else -1)
+            page = str(body.get("page", "")) if isinstance(body, Mapping) else ""
+            self._greeted(page) if path == "/hello" else self._left(page)
             return 200, {}
         if path == "/resync":
             self._stream.stop()  # it begins anew, with a hello
@@ -117,6 +122,23 @@ class Panel(Display):
         answer = answered(lambda: self._stream.ask(method, path, body))
         self.wake()
         return answer
+
+    def _greeted(self, page: str) -> None:
+        """A page shows it. It may say so twice: a first hello can wait behind a cell."""
+        with self._lock:
+            self._pages.add(page)
+            # Whoever says hello has taken the snapshot, which is not to be saved with the notebook.
+            self._heard = self._may_clear = True
+            self._hidden = False
+        self.wake()
+
+    def _left(self, page: str) -> None:
+        """A page shows it no longer: nothing is pushed for nobody."""
+        with self._lock:
+            self._pages.discard(page)
+            self._hidden = not self._pages
+        if self._hidden:
+            self._stream.stop()
 
 
 def batches(messages: Sequence[bytes]) -> Iterator[list[bytes]]:

@@ -22,7 +22,7 @@ from nexapod.core.states import FINAL, JobState
 from nexapod.views.panel.asks import aside, forwarded, refused
 from nexapod.views.panel.lookups import Course, Results
 from nexapod.views.panel.streams import LIVE, Answer, State
-from nexapod.views.panel.table import SweepTable
+from nexapod.views.panel.table import SweepTable, Type
 from nexapod.views.previews import preview
 from nexapod.views.pulse import Pulse
 from nexapod.views.readings import is_stopped
@@ -93,7 +93,7 @@ class SweepStream:
         self._looks = 0
         self._pulse = Pulse()
         self._dirty: dict[int, None] = {}
-        self._told: list[tuple[str, str]] = []
+        self._told: list[tuple[str, Type]] = []
         self._standing: tuple[Any, ...] = ()
 
     # ── the stream ───────────────────────────────────────────────────────────────────────────────

@@ -9,8 +9,10 @@ batch that begins with a hello can be read without knowing any before it. A page
 looks whether the trait `snapshot` is newer than what it has, and otherwise asks ``POST /resync``.
 
 What `PanelAsk` answers: ``{"id", "method", "path", "body"}`` with ``{"id", "status", "body"}``.
-``POST /hello`` and ``POST /bye`` tell that a page shows the panel, or no longer does: nothing is
-pushed for nobody.
+``POST /hello`` and ``POST /bye`` with ``{"page": ID}`` tell that a page shows the panel, or no
+longer does: nothing is pushed for nobody. A page that gets no answer to its hello may say it again:
+JupyterLab makes the subshell that answers beside a busy cell only when the comm is opened, and a
+message that comes before it exists waits for the cell.
 """
 
 from __future__ import annotations
@@ -89,6 +91,14 @@ class PanelPush(anywidget.AnyWidget):
     def push_snapshot(self) -> None:
         """Send the state, which a page keeps also while it is still loading."""
         self.send_state(["snapshot", "snapshot_n"])
+
+    def clear_snapshot(self) -> None:
+        """Have the page's copy of the state, which it has read, hold nothing any more."""
+        self._is_saving = True
+        try:
+            self.send_state("snapshot")
+        finally:
+            self._is_saving = False
 
     def tell(self, state: str, words: str) -> None:
         """Say how it goes with the stream."""

@@ -140,6 +140,7 @@ def test_a_page_that_was_still_loading_finds_the_state_in_the_trait(
     tape.coming.append(jobs(2))
     panel.refresh()
     assert page.trait("snapshot_n") == 1, "a page that said hello hears every batch itself"
+    assert page.trait("snapshot") == b"", "what it has read is not to be saved with the notebook"
 
 
 def test_a_state_that_is_too_large_is_asked_for_again(
@@ -191,9 +192,10 @@ def test_nothing_is_read_for_nobody(panel: Panel, tape: Tape) -> None:
 
 def test_a_second_page_keeps_it_running(panel: Panel, tape: Tape) -> None:
     page = Page(panel)
-    page.ask("POST", "/hello")
-    page.ask("POST", "/hello")
-    page.ask("POST", "/bye")
+    page.ask("POST", "/hello", {"page": "one"})
+    page.ask("POST", "/hello", {"page": "one"})
+    page.ask("POST", "/hello", {"page": "two"})
+    page.ask("POST", "/bye", {"page": "one"})
     assert panel.refresh()
     assert tape.running
 

@@ -38,7 +38,7 @@ DONE = JobState.COMPLETED
 class Wire(links.Wire):
     """A transport that answers what it is told to, and keeps what it was asked."""
 
-    token = None  # type: ignore[assignment]
+    token = None
 
     def __init__(self) -> None:
         super().__init__()
