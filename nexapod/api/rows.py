@@ -83,6 +83,7 @@ def node_rows(service: Service) -> list[NodeRow]:
                 record.registered_at,
                 view.last_seen_at,
                 view.unmatched,
+                view.lost,
             )
         )
     return rows

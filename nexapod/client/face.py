@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 from typing import Any
 
 from nexapod import errors
@@ -30,6 +31,13 @@ def view(module: str) -> Any:
         raise errors.Invalid(
             f"this view needs {error.name}; install it with: pip install 'nexapod[notebook]'"
         ) from None
+
+
+def changed(thing: Shown) -> None:
+    """Have the displays of `thing` look at it again, where there are any."""
+    portraits = sys.modules.get("nexapod.views.portraits")
+    if portraits is not None:
+        portraits.wake(thing)
 
 
 class Shown:

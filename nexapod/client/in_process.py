@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import aiohttp
 import msgspec
 
+from nexapod import errors
 from nexapod.api.rows import node_rows
 from nexapod.api.tokens import token_row
 from nexapod.client import relay
@@ -100,10 +101,13 @@ class InProcess:
         states = await self._read("states", tuple(job_ids))
         return [Change(job_id, JobState(state), node) for job_id, state, node in states]
 
-    async def value(self, job_id: str) -> Value | None:
+    async def value(self, job_id: str, most_bytes: int | None = None) -> Value | None:
         """See `Transport`."""
         found: dict[str, Value] = await self._read("values", [job_id])
-        return found.get(job_id)
+        value = found.get(job_id)
+        if value is not None and most_bytes is not None and value.size > most_bytes:
+            raise errors.TooLarge(f"the result has {value.size} bytes")
+        return value
 
     async def failure(self, job_id: str) -> Failure | None:
         """See `Transport`."""

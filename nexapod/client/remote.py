@@ -108,9 +108,13 @@ class Remote:
         *,
         accept: str = codec.JSON,
         patience_s: float = PATIENCE_S,
+        most_bytes: int | None = None,
         **options: Any,
     ) -> bytes:
-        """One request, repeated while that can help: every request may be, see the protocol."""
+        """One request, repeated while that can help: every request may be, see the protocol.
+
+        An answer of more than `most_bytes` is not read.
+        """
         headers = {"Accept": accept, **options.pop("headers", {})}
         if message is not None:
             headers["Content-Type"] = codec.MSGPACK
@@ -127,6 +131,9 @@ class Remote:
                 async with self._session.request(
                     method, self.url + path, headers=headers, allow_redirects=False, **options
                 ) as response:
+                    length_bytes = response.content_length or 0
+                    if most_bytes is not None and length_bytes > most_bytes:
+                        raise errors.TooLarge(f"the answer has {length_bytes} bytes")
                     body = await response.read()
                     if response.status < 300:  # a token follows nobody elsewhere
                         return body
@@ -174,10 +181,10 @@ class Remote:
                 found.append(Change(row.job_id, JobState(row.status), row.assigned_to))
         return found
 
-    async def value(self, job_id: str) -> Value | None:
+    async def value(self, job_id: str, most_bytes: int | None = None) -> Value | None:
         """See `Transport`."""
         try:
-            body = await self._ask("GET", f"/jobs/{job_id}/result")
+            body = await self._ask("GET", f"/jobs/{job_id}/result", most_bytes=most_bytes)
         except errors.NotFound:
             return None
         return msgspec.msgpack.decode(body, type=Value)

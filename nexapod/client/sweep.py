@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from nexapod import errors
-from nexapod.client.face import Shown, view
+from nexapod.client.face import Shown, changed, view
 from nexapod.client.futures import JobFuture
 from nexapod.client.options import plain
 from nexapod.core.states import JobState
@@ -147,6 +147,7 @@ class Sweep(Shown):
                 self.futures[at] = new  # at once: an interrupt must not lose the new job
                 self._link.adopt([new])
                 count += 1
+        changed(self)
         return count
 
 

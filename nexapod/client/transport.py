@@ -99,8 +99,8 @@ class Transport(Protocol):
     async def changes(self, job_ids: Sequence[str]) -> list[Change]:
         """Where these jobs are now; unknown ones are left out."""
 
-    async def value(self, job_id: str) -> Value | None:
-        """The result, None when there is none."""
+    async def value(self, job_id: str, most_bytes: int | None = None) -> Value | None:
+        """The result, None when there is none; `TooLarge` where it has more than `most_bytes`."""
 
     async def failure(self, job_id: str) -> Failure | None:
         """Why the job failed."""

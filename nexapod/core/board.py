@@ -59,7 +59,8 @@ class Board:
         """
         for record in snapshot.nodes:
             node = self.nodes[record.id] = Node(record, mono_s, at)
-            node.completed, node.failed = snapshot.tallies.get(record.id, (0, 0))
+            tally = snapshot.tallies.get(record.id, (0, 0, 0))
+            node.completed, node.failed, node.lost = tally
             node.left = record.id in snapshot.draining
         self.counts.update(snapshot.counts)
         self.next_seq = snapshot.next_seq
@@ -145,7 +146,8 @@ class Board:
                     node.cancels.add((event.job_id, event.epoch))
         if node is not None:
             node.completed += event.end is AttemptEnd.COMPLETED
-            node.failed += event.end in (AttemptEnd.FAILED, AttemptEnd.LOST)
+            node.failed += event.end is AttemptEnd.FAILED
+            node.lost += event.end is AttemptEnd.LOST
 
     def _requeued(self, event: e.JobRequeued) -> None:
         job = self.jobs[event.job_id]

@@ -21,7 +21,7 @@ class Node:
     """A registered node."""
 
     __slots__ = ("cancels", "completed", "failed", "fits", "last_seen_at", "last_seen_s", "leases",
-                 "left", "record", "runnable")  # fmt: skip
+                 "left", "lost", "record", "runnable")  # fmt: skip
 
     def __init__(self, record: NodeRecord, mono_s: float, at: float) -> None:
         self.record = record
@@ -32,6 +32,7 @@ class Node:
         self.left = False
         self.completed = 0
         self.failed = 0
+        self.lost = 0
         self.fits: dict[Demand, bool] = {}
         self.runnable = Runnable()
 
@@ -84,4 +85,5 @@ class Node:
             self.completed,
             self.failed,
             unmatched,
+            self.lost,
         )

@@ -217,7 +217,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     counts
         How many jobs are in each final state.
     tallies
-        Node id to (completed, failed or lost) attempts.
+        Node id to (completed, failed, lost) attempts.
     fleet_id
         The database's own id.
     first_epoch
@@ -228,7 +228,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     nodes: list[NodeRecord]
     draining: frozenset[str]
     counts: dict[JobState, int]
-    tallies: dict[str, tuple[int, int]]
+    tallies: dict[str, tuple[int, int, int]]
     next_seq: int
     fleet_id: str = ""
     first_epoch: int = 0
@@ -245,6 +245,7 @@ class NodeView(msgspec.Struct, frozen=True, gc=False):
     completed: int
     failed: int
     unmatched: tuple[str, ...]
+    lost: int = 0
 
 
 class AttemptReport(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

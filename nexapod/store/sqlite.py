@@ -605,15 +605,17 @@ def _strings(text: str) -> tuple[str, ...]:
 
 def _split(
     tallies: list[tuple[Any, ...]],
-) -> tuple[dict[JobState, int], dict[str, tuple[int, int]]]:
-    """Tallies as jobs per final state, and (completed, failed or lost) attempts per node."""
+) -> tuple[dict[JobState, int], dict[str, tuple[int, int, int]]]:
+    """Tallies as jobs per final state, and (completed, failed, lost) attempts per node."""
     counts: dict[JobState, int] = {}
-    nodes: dict[str, tuple[int, int]] = {}
+    nodes: dict[str, tuple[int, int, int]] = {}
+    ends = ("completed", "failed", "lost")
     for name, count in tallies:
         what, end, *rest = name.split(":", 2)
         if what == "state":
             counts[JobState(end)] = count
-        elif end in ("completed", "failed", "lost"):
-            good, bad = nodes.get(rest[0], (0, 0))
-            nodes[rest[0]] = (good + count, bad) if end == "completed" else (good, bad + count)
+        elif end in ends:
+            tally = list(nodes.get(rest[0], (0, 0, 0)))
+            tally[ends.index(end)] += count
+            nodes[rest[0]] = (tally[0], tally[1], tally[2])
     return counts, nodes

@@ -38,6 +38,7 @@ NODES: tuple[Column, ...] = (
     Column("running", "int64", "", "jobs it runs now"),
     Column("completed", "int64", "", "attempts it completed"),
     Column("failed", "int64", "", "attempts that failed on it"),
+    Column("lost", "int64", "", "attempts that nothing more was heard of"),
     Column("cpus", "float64", "cores", "processor cores it offers"),
     Column("memory_gb", "float64", "GB", "memory it offers, in 10**9 bytes"),
     Column("gpus", "int64", "", "graphics processors it offers"),

@@ -47,6 +47,7 @@ def nodes_frame(rows: Sequence[NodeRow]) -> pd.DataFrame:
         running       int64                jobs it runs now
         completed     int64                attempts it completed
         failed        int64                attempts that failed on it
+        lost          int64                attempts that nothing more was heard of
         cpus          float64              cores it offers
         memory_gb     float64, GB          memory it offers, in units of 10**9 bytes
         gpus          int64                graphics processors it offers
@@ -62,7 +63,7 @@ def nodes_frame(rows: Sequence[NodeRow]) -> pd.DataFrame:
     profiles = [_profile(row) for row in rows]
     columns: dict[str, list[Any]] = {
         name: [getattr(row, name) for row in rows]
-        for name in ("slots", "leases", "running", "completed", "failed", "cpus", "gpus")
+        for name in ("slots", "leases", "running", "completed", "failed", "lost", "cpus", "gpus")
     }
     for name in ("os", "cpu", "gpu", "python"):
         columns[name] = [_text(profile.get(name)) for profile in profiles]

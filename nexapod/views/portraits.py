@@ -16,10 +16,14 @@ from nexapod.client.invitation import Invitation
 from nexapod.client.node import Node
 from nexapod.client.sweep import Sweep
 from nexapod.views import reprs
-from nexapod.views.live import Live
+from nexapod.views.futures import future_at_rest, future_summary, is_told
+from nexapod.views.live import Display, Live
+from nexapod.views.panel.fleet import FleetStream
+from nexapod.views.panel.panel import Panel
+from nexapod.views.panel.sweep import SweepStream
 from nexapod.views.readings import (
+    again,
     fleet_now_or_last,
-    future_summary,
     invitation_summary,
     is_stopped,
     node_summary,
@@ -28,15 +32,22 @@ from nexapod.views.readings import (
 from nexapod.views.reprs.invitation import masked
 from nexapod.views.summaries import InvitationSummary
 
-_lives: weakref.WeakKeyDictionary[Any, Live] = weakref.WeakKeyDictionary()
+_displays: weakref.WeakKeyDictionary[Any, Display] = weakref.WeakKeyDictionary()
 
 
 def bundle(thing: Any, include: Any = None, exclude: Any = None) -> Any:
     """The MIME bundle of `thing`."""
-    live = _lives.get(thing)
-    if live is None:
-        live = _lives[thing] = _live_of(thing)
-    return live.mimebundle(include, exclude)
+    display = _displays.get(thing)
+    if display is None:
+        display = _displays[thing] = _display_of(thing)
+    return display.mimebundle(include, exclude)
+
+
+def wake(thing: Any) -> None:
+    """Something about `thing` changed that its display cannot see coming."""
+    display = _displays.get(thing)
+    if display is not None:
+        display.wake()
 
 
 def text(thing: Any) -> str:
@@ -48,7 +59,7 @@ def text(thing: Any) -> str:
     if isinstance(thing, Sweep):
         return reprs.sweep_text(sweep_summary(thing))
     if isinstance(thing, JobFuture):
-        return reprs.future_text(future_summary(thing))
+        return reprs.future_text(future_at_rest(thing))
     return reprs.invitation_text(_masked(thing))
 
 
@@ -73,22 +84,22 @@ class Dashboard:
 # ── live displays ────────────────────────────────────────────────────────────────────────────────
 
 
-def _live_of(thing: Any) -> Live:
+def _display_of(thing: Any) -> Display:
     # Everything here holds the thing weakly: a display does not keep what it shows alive.
     if isinstance(thing, Fleet):
         drawn = _drawn(thing, fleet_now_or_last, reprs.fleet_html, reprs.fleet_text)
-        return Live(drawn, _asked(thing, _is_over))
+        return Panel(FleetStream(thing._link, again(thing)), drawn)
     if isinstance(thing, Node):
         drawn = _drawn(thing, node_summary, reprs.node_html, reprs.node_text)
         return Live(drawn, _asked(thing, _is_over))
     if isinstance(thing, Sweep):
         drawn = _drawn(thing, sweep_summary, reprs.sweep_html, reprs.sweep_text)
-        actions = {"cancel": _asked(thing, _cancel_sweep), "retry_failed": _asked(thing, _retry)}
-        return Live(drawn, _asked(thing, _sweep_rests), actions)
+        return Panel(SweepStream(thing), drawn)
     if isinstance(thing, JobFuture):
         drawn = _drawn(thing, future_summary, reprs.future_html, reprs.future_text)
+        static = _drawn(thing, future_at_rest, reprs.future_html, reprs.future_text)
         actions = {"cancel": _asked(thing, _cancel_job)}
-        return Live(drawn, _asked(thing, JobFuture.done), actions)
+        return Live(drawn, _asked(thing, is_told), actions, static)
     drawn = _drawn(thing, invitation_summary, reprs.invitation_html, reprs.invitation_text)
     static = _drawn(thing, _masked, reprs.invitation_html, reprs.invitation_text)
     return Live(drawn, lambda: True, static=static)
@@ -123,23 +134,9 @@ def _asked(thing: Any, question: Callable[[Any], Any]) -> Callable[[], Any]:
     return ask
 
 
-def _is_over(thing: Fleet | Node) -> bool:
+def _is_over(node: Node) -> bool:
     """Never while the coordinator runs: nodes come and go without anybody in this kernel."""
-    return is_stopped(thing._link)
-
-
-def _sweep_rests(sweep: Sweep) -> bool:
-    return all(future.done() for future in sweep.futures)
-
-
-def _cancel_sweep(sweep: Sweep) -> str:
-    count = sweep.cancel()
-    return f"Cancelled {count} jobs; those that ran were killed" if count else "Nothing was open"
-
-
-def _retry(sweep: Sweep) -> str:
-    count = sweep.retry_failed()
-    return f"Submitted {count} jobs again" if count else "Nothing had failed"
+    return is_stopped(node._link)
 
 
 def _cancel_job(future: JobFuture) -> str:

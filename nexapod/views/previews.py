@@ -101,7 +101,8 @@ def long_text(item: Any) -> str:
         return f"<{type(item).__name__}>"
 
 
-def _is_series(item: Any) -> bool:
+def is_series(item: Any) -> bool:
+    """Whether it is many values: an array, a list, a mapping, but no text."""
     try:
         return (
             hasattr(item, "__len__")
@@ -140,7 +141,7 @@ def table(futures: Sequence[JobFuture]) -> Table:
         name
         for name in every
         if name == "result"
-        or any(name in result and not _is_series(result[name]) for result in results)
+        or any(name in result and not is_series(result[name]) for result in results)
     ] or list(every)[:SERIES_COLUMNS]
     if not found and any(seen.error for seen in previews):
         found = ["result"]

@@ -1,12 +1,10 @@
-"""Readings: a fleet, a node, a sweep, a future or an invitation, read into its summary.
+"""Readings: a fleet, a node, a sweep or an invitation, read into its summary.
 
-They run on the refresher's thread too. What they ask of the coordinator is small; results are
-never fetched (see `views.previews`), and exceptions that travelled are never unpickled.
+They run on the refresher's thread too, and what they ask of the coordinator is small.
 """
 
 from __future__ import annotations
 
-import contextlib
 import time
 import weakref
 from collections.abc import Mapping
@@ -17,22 +15,22 @@ import msgspec
 from nexapod import errors
 from nexapod.client.connection import Connection
 from nexapod.client.fleet import Fleet
-from nexapod.client.futures import JobFuture
 from nexapod.client.in_process import InProcess
 from nexapod.client.invitation import Invitation
 from nexapod.client.local_nodes import LocalNode
 from nexapod.client.node import Node
 from nexapod.client.sweep import Sweep
-from nexapod.core.states import FINAL, JobState
+from nexapod.core.states import FINAL
 from nexapod.store.base import JobFilter
-from nexapod.views.human import described, size
-from nexapod.views.previews import long_text, preview, table
-from nexapod.views.pulse import SPAN_S, Pulse
+from nexapod.views.futures import is_left
+from nexapod.views.human import described
+from nexapod.views.pace import pace_of, pulse_of
+from nexapod.views.previews import table
+from nexapod.views.pulse import SPAN_S
 from nexapod.views.reprs.fleet import SHOWN_JOBS, present
 from nexapod.views.reprs.sweep import MOSAIC_JOBS, SHOWN_ROWS
 from nexapod.views.summaries import (
     FleetSummary,
-    FutureSummary,
     InvitationSummary,
     JobLine,
     NodeSummary,
@@ -44,10 +42,7 @@ _FINAL = frozenset(str(state) for state in FINAL)
 #: Jobs looked through for those that a node holds, and for those it ended last.
 _HELD_JOBS = 1000
 _RECENT_JOBS = 50
-#: Nodes that are named as the reason why a job waits.
-_NAMED_NODES = 3
 
-_pulses: weakref.WeakKeyDictionary[Any, Pulse] = weakref.WeakKeyDictionary()
 _last: weakref.WeakKeyDictionary[Fleet, FleetSummary] = weakref.WeakKeyDictionary()
 
 
@@ -57,13 +52,6 @@ def is_stopped(link: Connection) -> bool:
     if isinstance(transport, InProcess):
         return not transport.host.is_running
     return transport.loop.is_closed()
-
-
-def _pulse(thing: Any) -> Pulse:
-    pulse = _pulses.get(thing)
-    if pulse is None:
-        pulse = _pulses[thing] = Pulse()
-    return pulse
 
 
 # ── fleets ───────────────────────────────────────────────────────────────────────────────────────
@@ -81,9 +69,7 @@ def fleet_summary(fleet: Fleet) -> FleetSummary:
     counts, started_at = link.ask(transport.counts())
     nodes = link.ask(transport.nodes())
     newest = link.ask(transport.job_columns(JobFilter(limit=SHOWN_JOBS, newest=True)))
-    pulse = _pulse(link)
-    pulse.beat(sum(counts.get(state, 0) for state in _FINAL))
-    open_ = counts.get("pending", 0) + counts.get("assigned", 0)
+    pace = pace_of(link, counts, sum(counts.get(state, 0) for state in _FINAL))
     return FleetSummary(
         name=fleet.name,
         url=fleet.url,
@@ -91,14 +77,20 @@ def fleet_summary(fleet: Fleet) -> FleetSummary:
         started_at=started_at,
         counts=counts,
         nodes=tuple(nodes),
-        rate_per_s=pulse.rate_per_s,
-        history=pulse.history,
+        rate_per_s=pace.rate_per_s,
+        history=pace.history,
         history_s=SPAN_S,
         recent=tuple(_lines(newest.by_name())),
-        eta_s=pulse.eta_s(open_),
+        eta_s=pace.eta_s,
         hints=tuple(_hints(fleet, nodes, counts)),
         starting=sum(node.is_alive() for node in fleet.local_nodes) if not nodes else 0,
     )
+
+
+def again(fleet: Fleet) -> str:
+    """How a stopped fleet is had again."""
+    call = f"launch({fleet.name!r})" if fleet._local else f"connect({fleet.url!r})"
+    return f"nexapod.{call}"
 
 
 def fleet_now_or_last(fleet: Fleet) -> FleetSummary:
@@ -108,8 +100,7 @@ def fleet_now_or_last(fleet: Fleet) -> FleetSummary:
         return summary
     except errors.NexapodError as error:
         if is_stopped(fleet._link):
-            again = f"launch({fleet.name!r})" if fleet._local else f"connect({fleet.url!r})"
-            status, hint = "stopped", f"Stopped; nexapod.{again} goes on where it ended."
+            status, hint = "stopped", f"Stopped; {again(fleet)} goes on where it ended."
         else:
             status, hint = "unreachable", described(error)
     before = _last.get(fleet)
@@ -193,8 +184,8 @@ def sweep_summary(sweep: Sweep) -> SweepSummary:
     states = tuple(future.status for future in futures)
     ended = [future for future in futures if future._place in FINAL]
     # A fleet that is stopped ends the futures of jobs that have not ended.
-    left = [future for future in futures if _is_left(future)]
-    pulse = _pulse(sweep)
+    left = [future for future in futures if is_left(future)]
+    pulse = pulse_of(sweep)
     pulse.beat(len(ended))
     is_over = len(ended) + len(left) == len(futures)
     until = max((future._placed_at for future in futures), default=0.0) if is_over else time.time()
@@ -216,78 +207,6 @@ def sweep_summary(sweep: Sweep) -> SweepSummary:
         eta_s=None if is_over else pulse.eta_s(len(futures) - len(ended)),
         hints=(hint,) if left else (),
     )
-
-
-# ── futures ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def _is_left(future: JobFuture) -> bool:
-    """Whether nobody will tell how its job ends: the fleet was stopped."""
-    return future._place not in FINAL and future._raised is not None
-
-
-def future_summary(future: JobFuture) -> FutureSummary:
-    """A future now: what it knows, and what a coordinator that still answers adds to that."""
-    seen = preview(future)
-    error, traceback = seen.error, ""
-    hint = log = ""
-    why: tuple[str, ...] = ()
-    if seen.error:
-        error = f"The result cannot be opened here: {seen.error}"
-    elif seen.is_closed:
-        large = "" if seen.size_bytes is None else f" of {size(seen.size_bytes)}"
-        hint = f"Result{large} in future.result()"
-    if future._place is JobState.FAILED:
-        error, traceback = _failure(future)
-        with contextlib.suppress(errors.NexapodError):
-            log = future.log
-    elif _is_left(future):
-        why = (str(future._raised),)
-    elif future._place is JobState.PENDING:
-        why = _obstacles(future._link)
-    is_open = not future.done() and future._place not in FINAL
-    return FutureSummary(
-        job_id=future.job_id,
-        name=future.name,
-        status=future.status,
-        params=", ".join(f"{name}={value}" for name, value in future.params.items()),
-        node=future.node,
-        elapsed_s=time.time() - future.submitted_at if is_open else None,
-        run_s=time.time() - future._placed_at if is_open and future.running() else None,
-        result=long_text(seen.value) if seen.is_open else None,
-        hint=hint,
-        error=error,
-        traceback=traceback,
-        log=log,
-        why=why,
-    )
-
-
-def _failure(future: JobFuture) -> tuple[str, str]:
-    """The sentence and the remote traceback, without opening the exception that travelled."""
-    raised, failure = future._raised, future._failure
-    if raised is not None:
-        return described(raised), str(raised.__cause__ or "").strip('\n"')
-    if failure is None:
-        with contextlib.suppress(errors.NexapodError):
-            failure = future._link.ask(future._link.transport.failure(future.job_id))
-    if failure is None:
-        return "", ""
-    return failure.message or "the job failed", failure.traceback or ""
-
-
-def _obstacles(link: Connection) -> tuple[str, ...]:
-    """Why a job may be waiting: there are no nodes, or each of them says what it cannot run."""
-    try:
-        nodes = link.ask(link.transport.nodes())
-    except errors.NexapodError:
-        return ()
-    here = present(tuple(nodes))
-    if not here:
-        return ("No node is there now." if nodes else "No node has joined yet.",)
-    if not all(node.unmatched for node in here):
-        return ()
-    return tuple(f"{node.id}: {'; '.join(node.unmatched)}" for node in here[:_NAMED_NODES])
 
 
 # ── invitations ──────────────────────────────────────────────────────────────────────────────────

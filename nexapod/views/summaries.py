@@ -154,6 +154,8 @@ class FutureSummary(msgspec.Struct, frozen=True, kw_only=True):
         The failure's sentence and the remote traceback.
     log
         The last lines that the job printed.
+    progress
+        How far it says it is, while it runs: the fraction, where it gave one, and a few words.
     why
         Why it has not started: one sentence per obstacle.
     """
@@ -170,6 +172,7 @@ class FutureSummary(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
     traceback: str = ""
     log: str = ""
+    progress: tuple[float | None, str] | None = None
     why: tuple[str, ...] = ()
 
 

@@ -22,7 +22,7 @@ from nexapod.views.human import (
 )
 from nexapod.views.reprs.fleet import SHOWN_JOBS, host, present, ranked, slots_of
 from nexapod.views.reprs.markup import OPEN, ordered
-from nexapod.views.reprs.node import hardware
+from nexapod.views.reprs.node import failures, hardware
 from nexapod.views.summaries import FleetSummary, JobLine
 from nexapod.views.theme import colour_of, label_of
 from nexapod.wire.messages import NodeRow
@@ -132,7 +132,7 @@ def _nodes(rows: list[NodeRow], at: float) -> Table:
             f"{row.running}/{row.slots}" if row.slots else f"{row.running}",
             _elastic(why or hardware(row), colour_of("suspect") if why else "dim"),
             count(row.completed),
-            Text(count(row.failed), style=colour_of("failed") if row.failed else "dim"),
+            Text(failures(row), style=colour_of("failed") if row.failed else "dim"),
             Text(ago(at - row.last_seen_at), style="dim"),
         )
     return table

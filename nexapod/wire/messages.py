@@ -316,6 +316,7 @@ class NodeRow(Struct, frozen=True):
     registered_at: float
     last_seen_at: float
     unmatched: tuple[str, ...]
+    lost: int = 0
 
 
 class JobPatch(Struct, frozen=True, omit_defaults=True, gc=False):

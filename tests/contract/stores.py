@@ -57,7 +57,10 @@ def remembered(board: Board, mono_s: float) -> dict[str, Any]:
         },
         "keys": {key: job.spec.id for key, job in board.keys.items()},
         "nodes": {
-            node_id: (node.record, set(node.leases), node.left, node.completed, node.failed)
+            node_id: (
+                (node.record, set(node.leases), node.left),
+                (node.completed, node.failed, node.lost),
+            )
             for node_id, node in board.nodes.items()
         },
         "queue": {

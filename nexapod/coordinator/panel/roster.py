@@ -41,9 +41,10 @@ class Roster:
 
 def _differs(row: Row, view: NodeView) -> bool:
     """Whether what is not part of the node's record is as it was told."""
-    return (
-        view.last_seen_at - row[SEEN_AT] >= SEEN_S
-        or view.last_seen_at < row[SEEN_AT]
-        or (row[1], *row[3:7], row[12])
-        != (view.state, view.leases, view.running, view.completed, view.failed, view.unmatched)
-    )
+    told = (row[1], *row[3:7], row[12], row[15])
+    now = (
+        view.state, view.leases, view.running, view.completed, view.failed, view.unmatched,
+        view.lost,
+    )  # fmt: skip
+    silent_s = view.last_seen_at - row[SEEN_AT]
+    return silent_s >= SEEN_S or silent_s < 0 or told != now

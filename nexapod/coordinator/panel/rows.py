@@ -55,6 +55,7 @@ def node_row(view: NodeView) -> Row:
         record.id, view.state, capacity.slots, view.leases, view.running, view.completed,
         view.failed, view.last_seen_at, capacity.cpus, capacity.memory_bytes, capacity.gpus,
         capacity.tags, view.unmatched, profile_of(record.profile), record.registered_at,
+        view.lost,
     ]  # fmt: skip
 
 

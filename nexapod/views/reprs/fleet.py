@@ -16,7 +16,7 @@ from nexapod.views.human import (
 )
 from nexapod.views.reprs import markup, plain
 from nexapod.views.reprs.markup import Cell
-from nexapod.views.reprs.node import hardware, job_header, job_rows, seen, slots_markup
+from nexapod.views.reprs.node import failures, hardware, job_header, job_rows, seen, slots_markup
 from nexapod.views.summaries import FleetSummary
 from nexapod.views.theme import colour_of
 from nexapod.wire.messages import NodeRow
@@ -138,7 +138,7 @@ def _node_row(row: NodeRow, at: float) -> list[Cell]:
             "nxp-wide",
         ),
         Cell(count(row.completed), "nxp-num"),
-        Cell(count(row.failed) if row.failed else '<span class="nxp-soft">0</span>', "nxp-num"),
+        Cell(failures(row) if row.failed or row.lost else markup.soft("0"), "nxp-num"),
         Cell(f'<span class="nxp-soft">{escape(seen(row, at))}</span>', "nxp-num"),
     ]
 
@@ -193,7 +193,7 @@ def fleet_text(summary: FleetSummary) -> str:
             f"{row.running}/{row.slots}" if row.slots else f"{row.running}",
             hardware(row),
             count(row.completed),
-            count(row.failed),
+            failures(row),
         ]
         for row in shown[:SHOWN_NODES]
     ]

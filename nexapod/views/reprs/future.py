@@ -7,7 +7,7 @@ from html import escape
 from nexapod.views.human import clip, duration, short_id
 from nexapod.views.reprs import markup
 from nexapod.views.summaries import FutureSummary
-from nexapod.views.theme import label_of
+from nexapod.views.theme import colour_of, label_of
 
 #: Lines of a log or a traceback in a text repr.
 TEXT_LINES = 12
@@ -40,6 +40,35 @@ def _title(summary: FutureSummary) -> str:
     )
 
 
+def _progress(summary: FutureSummary) -> str:
+    """How far it is: a bar where the job said a fraction, and its own words."""
+    if summary.progress is None:
+        return ""
+    fraction, message = summary.progress
+    if fraction is None:
+        return f'<div class="nxp-label">{escape(message)}</div>'
+    share = min(100.0, max(0.0, 100 * fraction))
+    words = f"{share:.0f} %{f' · {clip(message, 90)}' if message else ''}"
+    return (
+        f'<div class="nxp-far"><span class="nxp-gauge" role="progressbar" aria-valuemin="0" '
+        f'aria-valuemax="100" aria-valuenow="{share:.0f}" aria-label="{escape(words)}">'
+        f'<i style="--c:{colour_of("busy")};width:{share:.1f}%"></i></span>'
+        f"<span>{escape(words)}</span></div>"
+    )
+
+
+def _output(summary: FutureSummary, *, is_open: bool) -> str:
+    """The last lines it printed. While it runs they have a place of one height: nothing jumps."""
+    if not is_open:
+        return markup.block(summary.log, "Output", opened=summary.status == "failed")
+    if not summary.log:
+        return ""
+    return (
+        '<details open><summary>Output, the last lines</summary><div class="nxp-well">'
+        f'<pre class="nxp-pre nxp-tail" tabindex="0">{escape(summary.log)}</pre></div></details>'
+    )
+
+
 def future_html(summary: FutureSummary) -> str:
     """One job as a self-contained card."""
     is_open = summary.status in ("pending", "assigned", "running")
@@ -61,18 +90,23 @@ def future_html(summary: FutureSummary) -> str:
         ),
         f'<div class="nxp-legend"><span>{escape(sentence(summary))}</span>'
         f'<span class="nxp-grow"></span>{button}</div>',
+        _progress(summary),
         markup.hints(summary.why),
         markup.hints([summary.error] if summary.error else [], "failed"),
         result,
         f'<div class="nxp-foot">{escape(summary.hint)}</div>' if summary.hint else "",
         markup.block(summary.traceback, "Traceback on the node", opened=False),
-        markup.block(summary.log, "Output", opened=is_open or summary.status == "failed"),
+        _output(summary, is_open=is_open),
     )
 
 
 def future_text(summary: FutureSummary) -> str:
     """One job for a terminal."""
     lines = [f"Job {_title(summary)} · {sentence(summary)} · {summary.job_id}"]
+    if summary.progress is not None:
+        fraction, message = summary.progress
+        share = "" if fraction is None else f"{100 * fraction:.0f} %"
+        lines.append(f"  {' · '.join(word for word in (share, message) if word)}")
     lines += [f"  ! {reason}" for reason in summary.why]
     if summary.error:
         lines.append(f"  {summary.error}")

@@ -72,6 +72,11 @@ def seen(row: NodeRow, at: float) -> str:
     return ago(at - row.last_seen_at)
 
 
+def failures(row: NodeRow) -> str:
+    """``1``, or ``1, 2 lost``: a lost attempt failed for no reason that the job gave."""
+    return f"{count(row.failed)}, {count(row.lost)} lost" if row.lost else count(row.failed)
+
+
 def job_rows(lines: tuple[JobLine, ...], at: float, *, node: bool) -> list[list[Cell]]:
     """A short list of jobs as table rows: state, name, (node), run time, when or why."""
     rows = []
@@ -125,6 +130,7 @@ def node_html(summary: NodeSummary) -> str:
         f"<div>{markup.soft(line)}</div>",
         f'<div class="nxp-legend"><span>{markup.dot("completed")}<b>{count(row.completed)}</b> '
         f"completed</span><span>{markup.dot('failed')}<b>{count(row.failed)}</b> failed</span>"
+        f"{_lost(row)}"
         f'<span class="nxp-grow"></span>{markup.soft(f"seen {seen(row, summary.at)}")}</div>',
         markup.table(job_header(node=False), job_rows(jobs, summary.at, node=False), "Its jobs")
         if jobs
@@ -132,6 +138,10 @@ def node_html(summary: NodeSummary) -> str:
         markup.hints(row.unmatched),
         f'<div class="nxp-foot">{escape(foot)}</div>' if foot else "",
     )
+
+
+def _lost(row: NodeRow) -> str:
+    return f"<span>{markup.dot('lost')}<b>{count(row.lost)}</b> lost</span>" if row.lost else ""
 
 
 def node_text(summary: NodeSummary) -> str:
@@ -144,6 +154,7 @@ def node_text(summary: NodeSummary) -> str:
         f"Node {row.id} · {row.status} · {slots} · seen {seen(row, summary.at)}",
         f"  {hardware(row) or 'no hardware told'}",
         f"  {count(row.completed)} completed · {count(row.failed)} failed · "
+        f"{f'{count(row.lost)} lost · ' if row.lost else ''}"
         f"here for {coarse(summary.at - row.registered_at)}",
     ]
     lines += [f"  ! {reason}" for reason in row.unmatched]

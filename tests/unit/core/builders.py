@@ -76,7 +76,7 @@ def portrait(board: boards.Board) -> dict[str, Any]:
         "nodes": {
             node_id: (
                 node.record, node.last_seen_s, node.last_seen_at, tuple(node.leases),
-                frozenset(node.cancels), node.left, node.completed, node.failed,
+                frozenset(node.cancels), node.left, node.completed, node.failed, node.lost,
             )
             for node_id, node in board.nodes.items()
         },
@@ -116,7 +116,7 @@ class Ledger:
         self.keys: dict[str, str] = {}
         self.nodes: dict[str, NodeRecord] = {}
         self.draining: set[str] = set()
-        self.tallies: dict[str, tuple[int, int]] = {}
+        self.tallies: dict[str, tuple[int, int, int]] = {}
 
     def record(self, event: e.Event) -> None:
         """Write `event` down, or refuse what can never be true."""
@@ -139,10 +139,11 @@ class Ledger:
             held = self.holders.pop(event.job_id)
             assert (held.node_id, held.epoch) == (event.node_id, event.epoch), "another's attempt"
             self.ended[event.job_id] = event
-            good, bad = self.tallies.get(event.node_id, (0, 0))
+            good, bad, lost = self.tallies.get(event.node_id, (0, 0, 0))
             good += event.end is AttemptEnd.COMPLETED
-            bad += event.end in (AttemptEnd.FAILED, AttemptEnd.LOST)
-            self.tallies[event.node_id] = (good, bad)
+            bad += event.end is AttemptEnd.FAILED
+            lost += event.end is AttemptEnd.LOST
+            self.tallies[event.node_id] = (good, bad, lost)
         elif isinstance(event, e.JobRequeued):
             self.setbacks[event.job_id] = event
         elif isinstance(event, e.JobClosed):

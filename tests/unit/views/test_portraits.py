@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import pickle
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,26 +25,24 @@ from nexapod.core.records import Failure, Value
 from nexapod.core.states import JobState
 from nexapod.store.base import JOB_COLUMNS, JobFilter
 from nexapod.views import portraits, readings
+from nexapod.views.panel.panel import Panel
 from nexapod.views.previews import OPENED_BYTES, cell, long_text
 from nexapod.wire import sealed
 from nexapod.wire.messages import NodeRow
+from tests.unit.views import links
 from tests.unit.views.builders import node_row
 
 DONE = JobState.COMPLETED
 
 
-class Wire:
+class Wire(links.Wire):
     """A transport that answers what it is told to, and keeps what it was asked."""
 
-    url = "http://127.0.0.1:1"
     token = None
-    is_local = False
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.asked: list[str] = []
+        super().__init__()
         self.rows: list[NodeRow] = []
-        self.jobs: list[dict[str, Any]] = []
         self.error: errors.NexapodError | None = None
 
     async def nodes(self) -> list[NodeRow]:
@@ -59,14 +56,11 @@ class Wire:
         rows = [tuple(job.get(name) for name in JOB_COLUMNS) for job in jobs]
         return cast(Columns, self._answer("job_columns", Columns(JOB_COLUMNS, rows)))
 
-    async def value(self, job_id: str) -> Value:
+    async def value(self, job_id: str, most_bytes: int | None = None) -> Value:
         return cast(Value, self._answer("value", boxed(1)))
 
     async def failure(self, job_id: str) -> Failure:
         return cast(Failure, self._answer("failure", Failure(message="ValueError: far away")))
-
-    async def output(self, job_id: str) -> str:
-        return str(self._answer("output", "said before it fell"))
 
     def _answer(self, verb: str, answer: Any) -> Any:
         self.asked.append(verb)
@@ -75,20 +69,16 @@ class Wire:
         return answer
 
 
-class Link:
+class Link(links.Link):
     """What of a connection the views use."""
+
+    transport: Wire
 
     def __init__(self) -> None:
         self.transport = Wire()
 
-    def ask(self, work: Coroutine[Any, Any, Any]) -> Any:
-        if self.transport.loop.is_closed():
-            work.close()
-            raise errors.Unavailable("this connection was closed")
-        return self.transport.loop.run_until_complete(work)
-
     def stop(self) -> None:
-        self.transport.loop.close()
+        self.transport.close()
 
 
 @pytest.fixture
@@ -210,6 +200,7 @@ def test_an_exception_that_travelled_is_not_opened(link: Link, tmp_path: Path) -
     trace = tmp_path / "opened"
     pickled = pickle.dumps(Traced(trace))
     failure = Failure("exception", "ValueError: far away", "line 3", exception=pickled)
+    link.transport.log_text = "said before it fell"
     for drawn in shown(future(link, state=JobState.FAILED, failure=failure)):
         assert "ValueError: far away" in drawn
         assert "line 3" in drawn
@@ -361,13 +352,13 @@ def test_a_coordinator_that_does_not_answer_now_is_not_taken_for_stopped(link: L
     fleet = Fleet("villin", cast(Connection, link))
     link.transport.error = errors.Unreachable("no coordinator answers")
     portraits.bundle(fleet)
-    live = portraits._lives[fleet]
-    assert not live._done()
+    panel = cast(Panel, portraits._displays[fleet])
+    assert not panel._stream.is_over()
     assert "unreachable" in portraits.text(fleet)
     link.transport.error = None
     assert "unreachable" not in portraits.text(fleet)
     link.stop()
-    assert live._done()
+    assert panel._stream.is_over()
 
 
 def test_a_finished_sweep_of_a_stopped_fleet_is_drawn_whole(link: Link) -> None:
