@@ -201,7 +201,7 @@ class Panel:
 
     def _views(self) -> list[NodeView]:
         service = self._service
-        return service.board.node_views(service.now().mono_s)
+        return self._roster.look(service.board, service.now().mono_s)
 
     def _standing(self, now: float) -> dict[str, Any]:
         """What is counted over all jobs."""
