@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from nexapod.core import commands as c
-from nexapod.core.records import Capacity, Demand
+from nexapod.core.records import AttemptReport, Capacity, Demand
 from nexapod.core.schedule import Room
+from nexapod.core.states import AttemptEnd
 from nexapod.core.waiting import MOST, reasons
 from tests.unit.core.builders import GB, Desk, completed, failed, order
 
@@ -100,6 +101,18 @@ def test_busy_slots_are_named_and_so_is_the_place_in_the_queue() -> None:
     ]
     desk.submit(order("urgent", priority=1), order("also", Demand(tags=("x",)), priority=1))
     assert why(desk)[0] == "3 jobs are before it in the queue"
+
+
+def test_jobs_that_were_cancelled_or_came_back_are_counted_right() -> None:
+    desk = lab(slots=2)
+    desk.submit("back", "gone", "stays", "also-gone", "last", "j")
+    assert desk.poll("a") == [("back", 1)]
+    desk.cancel("gone", "also-gone")
+    assert why(desk)[0] == "2 jobs are before it in the queue"
+    desk.report("a", AttemptReport("back", 1, AttemptEnd.RELEASED))
+    assert why(desk)[0] == "3 jobs are before it in the queue"
+    ahead = [job.spec.id for line in desk.board.queue.lines.values() for job in line]
+    assert ahead == ["back", "stays", "last", "j"]
 
 
 @pytest.mark.parametrize(
