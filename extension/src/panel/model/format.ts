@@ -88,7 +88,7 @@ export function remaining(seconds: number | null | undefined): string {
 /** Per second when there are many, per minute or hour when there are few: `12 /s`, `4.5 /min`. */
 export function rate(perSecond: number | null | undefined): [string, string] {
   if (!finite(perSecond)) return [NONE, "jobs/s"];
-  if (perSecond >= 0.95) return [figures(perSecond), "jobs/s"];
+  if (perSecond >= 0.95 || perSecond === 0) return [figures(perSecond), "jobs/s"];
   if (perSecond * 60 >= 0.95) return [figures(perSecond * 60), "jobs/min"];
   return [figures(perSecond * 3600), "jobs/h"];
 }

@@ -9,6 +9,8 @@ export interface JobSort {
 }
 
 export const NEWEST_FIRST: JobSort = { column: "seq", descending: true };
+/** What runs is on top, and of that what is newest. */
+export const RUNNING_FIRST: JobSort = { column: "state", descending: false };
 
 const STATE_RANK: Record<string, number> = {
   assigned: 0, pending: 1, failed: 2, cancelled: 3, completed: 4,

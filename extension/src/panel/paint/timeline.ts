@@ -93,7 +93,7 @@ function paintNodes(
       Math.max(top + pitch / 2, 7),
       Math.max(top + pitch / 2, top + pitch * lanesOfNode - pitch / 2),
     );
-    if (middle - lastText < 12 || middle < 5) return;
+    if (middle - lastText < 12 || middle < 5 || middle > floor - 5) return;
     lastText = middle;
     context.fillStyle = theme.soft;
     context.fillText(fitted(context, lane.node, GUTTER - 10), 0, middle + 0.5);

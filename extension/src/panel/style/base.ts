@@ -24,8 +24,7 @@ export const BASE = `
 }
 .nxp-Panel.nxp-mod-tab { height: 100%; border: 0; border-radius: 0; }
 .nxp-Panel *, .nxp-Panel *::before, .nxp-Panel *::after { box-sizing: border-box; }
-.nxp-Panel h2, .nxp-Panel h3, .nxp-Panel h4, .nxp-Panel p, .nxp-Panel ul, .nxp-Panel dl, .nxp-Panel dd,
-.nxp-Panel pre { margin: 0; padding: 0; font: inherit; color: inherit; }
+.nxp-Panel :where(h2, h3, h4, p, ul, dl, dd, pre) { margin: 0; padding: 0; font: inherit; color: inherit; }
 .nxp-Panel :focus { outline: none; }
 .nxp-Panel :focus-visible { outline: 2px solid var(--nxp-focus); outline-offset: 1px; }
 .nxp-soft { color: var(--nxp-soft); }
@@ -35,20 +34,20 @@ export const BASE = `
 .nxp-Row { display: flex; align-items: center; gap: 6px; min-width: 0; }
 .nxp-Empty { padding: 18px 12px; color: var(--nxp-soft); text-align: center; }
 
-.nxp-Panel button, .nxp-Panel input, .nxp-Panel select { font: inherit; color: inherit; margin: 0; }
+.nxp-Panel :where(button, input, select) { font: inherit; color: inherit; margin: 0; }
 .nxp-Button { height: 24px; padding: 0 9px; border: 1px solid var(--nxp-edge); border-radius: 5px;
-  background: transparent; cursor: pointer; white-space: nowrap; flex: none; font-size: 12px !important; line-height: 16px; }
+  background: transparent; cursor: pointer; white-space: nowrap; flex: none; font-size: 12px; line-height: 16px; }
 .nxp-Button:hover:not(:disabled) { background: var(--nxp-well); border-color: var(--nxp-soft); }
 .nxp-Button:disabled { opacity: .45; cursor: default; }
 .nxp-Button[aria-pressed="true"], .nxp-Switch [aria-pressed="true"] { background: var(--nxp-well); border-color: var(--nxp-soft); font-weight: 600; }
-.nxp-Button.nxp-mod-icon { width: 24px; padding: 0; font-size: 14px !important; }
+.nxp-Button.nxp-mod-icon { width: 24px; padding: 0; font-size: 14px; }
 .nxp-Button.nxp-mod-main { background: var(--nxp-ink); border-color: var(--nxp-ink); color: var(--nxp-bg); }
 .nxp-Button.nxp-mod-grave { border-color: var(--nxp-bad); color: var(--nxp-bad); font-weight: 600; }
-.nxp-Link { padding: 0; border: 0; background: none; color: var(--nxp-link) !important; cursor: pointer; text-align: left;
+.nxp-Link { padding: 0; border: 0; background: none; color: var(--nxp-link); cursor: pointer; text-align: left;
   overflow: hidden; text-overflow: ellipsis; white-space: nowrap; max-width: 100%; }
 .nxp-Link:hover { text-decoration: underline; }
 .nxp-Input, .nxp-Select { height: 24px; padding: 0 7px; border: 1px solid var(--nxp-edge); border-radius: 5px;
-  background: var(--nxp-bg); font-size: 12px !important; min-width: 0; }
+  background: var(--nxp-bg); font-size: 12px; min-width: 0; }
 .nxp-Input { flex: 1 1 220px; max-width: 300px; }
 .nxp-Input::placeholder { color: var(--nxp-soft); opacity: 1; }
 .nxp-Select { flex: 0 1 110px; width: 110px; padding-right: 2px; }

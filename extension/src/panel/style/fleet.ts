@@ -14,7 +14,7 @@ export const FLEET = `
 .nxp-Head-figures { align-items: stretch; justify-content: space-between; gap: 4px 18px; flex-wrap: wrap; }
 .nxp-Figure, .nxp-Chip { flex: none; display: flex; flex-direction: column; align-items: flex-start; justify-content: flex-end; white-space: nowrap; }
 .nxp-Figures { display: flex; gap: 20px; }
-.nxp-Figure { min-width: 52px; padding: 2px 0; }
+.nxp-Figure { min-width: 62px; padding: 2px 0; }
 .nxp-Figure b, .nxp-Chip b { font-size: 17px; line-height: 21px; font-weight: 600; }
 .nxp-Figure small { font-size: 12px; line-height: 1; font-weight: 400; color: var(--nxp-soft); }
 .nxp-Figure span, .nxp-Chip span { display: inline-flex; align-items: center; gap: 5px; font-size: 11px; line-height: 14px; color: var(--nxp-soft); }
@@ -51,7 +51,7 @@ export const FLEET = `
 .nxp-Legend > span { display: inline-flex; align-items: center; gap: 5px; }
 
 .nxp-Tiles { flex: 1 1 auto; min-height: 0; overflow-y: auto; display: grid; gap: 5px; padding: 0 14px 8px; align-content: start;
-  grid-template-columns: repeat(auto-fill, minmax(90px, 1fr)); }
+  grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); }
 .nxp-Tile { width: 100%; height: 36px; padding: 2px 7px 3px; display: flex; flex-direction: column; justify-content: space-between;
   border: 1px solid var(--nxp-line); border-radius: 6px; background: transparent; cursor: pointer; text-align: left; }
 .nxp-Tile:hover { background: var(--nxp-well); }
@@ -60,7 +60,7 @@ export const FLEET = `
 .nxp-Tile-name { display: flex; align-items: center; gap: 6px; min-width: 0; font-size: 12px; line-height: 16px; }
 .nxp-Tile-name > span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .nxp-Tile-foot { display: flex; align-items: center; justify-content: space-between; gap: 6px; font-size: 11px; line-height: 14px;
-  color: var(--nxp-soft); }
+  color: var(--nxp-soft); white-space: nowrap; }
 .nxp-Tile-foot em { font-style: normal; }
 .nxp-Tile-foot .nxp-mod-bad { color: var(--nxp-bad); font-weight: 600; }
 .nxp-Tile .nxp-Gauge { flex: 0 1 64px; }

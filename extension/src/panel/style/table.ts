@@ -19,7 +19,7 @@ export const TABLE = `
 .nxp-Table-row.nxp-mod-picked { background: color-mix(in srgb, var(--nxp-focus) 14%, transparent); }
 .nxp-Table-row.nxp-mod-opened { box-shadow: inset 3px 0 0 var(--nxp-ink); }
 .nxp-Table:focus-visible .nxp-Table-row.nxp-mod-current { outline: 2px solid var(--nxp-focus); outline-offset: -2px; }
-.nxp-Table-titles button { max-width: 100%; padding: 0; border: 0; background: none; cursor: pointer; font-size: 12px !important;
+.nxp-Table-titles button { max-width: 100%; padding: 0; border: 0; background: none; cursor: pointer; font-size: 12px;
   color: var(--nxp-soft); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; vertical-align: top; }
 .nxp-Table-titles button:hover { color: var(--nxp-ink); }
 .nxp-Table-titles button i { display: inline-block; width: 0; height: 0; margin-left: 5px; vertical-align: 2px;
@@ -30,7 +30,7 @@ export const TABLE = `
 .nxp-Table-check input { width: 14px; height: 14px; vertical-align: -2px; accent-color: var(--nxp-focus); cursor: pointer; }
 .nxp-Table .nxp-mod-wide { padding: 0; }
 @container (min-width: 900px) {
-  .nxp-Panel { --nxp-wide: 84px; }
+  .nxp-Panel { --nxp-wide: 94px; }
   .nxp-Table .nxp-mod-wide { padding: 0 6px; }
 }
 .nxp-Progress { display: flex; align-items: center; gap: 8px; min-width: 0; }

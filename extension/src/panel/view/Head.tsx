@@ -22,7 +22,7 @@ export function LinkWords(): JSX.Element {
   );
 }
 
-function Chips(): JSX.Element {
+export function Chips(): JSX.Element {
   const { state, filter, setFilter } = usePanel();
   const counts = state.tick?.counts ?? {};
   return (

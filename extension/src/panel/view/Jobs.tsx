@@ -5,7 +5,7 @@ import { clock, count, plural, timeOfDay } from "../model/format";
 import { isFiltered, NO_FILTER } from "../model/filter";
 import type { JobTable } from "../model/jobs";
 import { JobOrder } from "../model/order";
-import { type JobSort, NEWEST_FIRST, runSeconds, type SortColumn } from "../model/sort";
+import { type JobSort, RUNNING_FIRST, runSeconds, type SortColumn } from "../model/sort";
 import { colourOf } from "../paint/theme";
 import { Confirm } from "./Confirm";
 import { usePanel } from "./context";
@@ -82,7 +82,7 @@ export function Jobs(): JSX.Element {
   const { jobs } = state;
   const order = useRef<JobOrder>(null as never);
   order.current ??= new JobOrder(jobs);
-  const [sort, setSort] = useState<JobSort>(NEWEST_FIRST);
+  const [sort, setSort] = useState<JobSort>(RUNNING_FIRST);
   const [selected, setSelected] = useState<Set<number>>(new Set());
   order.current.show(jobs, filter, sort, now);
   const { rows } = order.current;

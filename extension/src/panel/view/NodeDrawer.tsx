@@ -82,14 +82,21 @@ function RunningJobs({ node }: { node: FleetNode }): JSX.Element {
             <button type="button" class="nxp-Link" onClick={() => open({ kind: "job", id: jobs.id[row]! })}>
               {jobs.name[row] || jobs.id[row]}
             </button>
-            <span class="nxp-Gauge">
-              <i style={{ width: `${100 * (jobs.fraction[row]! || 0)}%`, "--c": colourOf("running") }} />
-            </span>
+            <Progress fraction={jobs.fraction[row]!} />
             <span class="nxp-soft">{clock(Math.max(0, Math.floor(now - jobs.started[row]!)))}</span>
           </li>
         ))}
       </ul>
     </Part>
+  );
+}
+
+function Progress({ fraction }: { fraction: number }): JSX.Element {
+  if (Number.isNaN(fraction)) return <span />;
+  return (
+    <span class="nxp-Gauge">
+      <i style={{ width: `${100 * fraction}%`, "--c": colourOf("running") }} />
+    </span>
   );
 }
 

@@ -8,7 +8,7 @@ export function success(node: FleetNode): string {
   const rate = successRate(node);
   if (rate === null) return "no job ended yet";
   const words = rate === 1 ? "100" : Math.min(99.9, Math.floor(rate * 1000) / 10).toFixed(1);
-  return `${words} % of ${count(node.completed + node.failed)} succeeded`;
+  return `${words} % of ${count(node.completed + node.failed)} jobs`;
 }
 
 export function slots(node: FleetNode): string {

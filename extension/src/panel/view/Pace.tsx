@@ -9,7 +9,8 @@ import { usePanel } from "./context";
 import { Dot, Section, Tip } from "./parts";
 import { useUid } from "./uid";
 
-const SPANS_S = [300, 900, 3600];
+const SHORTEST_S = 300;
+const LONGEST_S = 3600;
 
 function sentence(row: PaceCells, widthS: number, now: number): string[] {
   const [speed, unit] = rate(row[2] / widthS);
@@ -31,7 +32,7 @@ export function Pace(): JSX.Element {
   const oldest = pace[0]?.[0] ?? now;
   const last = pace[pace.length - 1];
   const to = Math.max(now, (last?.[0] ?? 0) + paceWidthS);
-  const span = SPANS_S.find((size) => oldest >= to - size) ?? SPANS_S[SPANS_S.length - 1]!;
+  const span = Math.min(LONGEST_S, Math.max(SHORTEST_S, to - oldest));
   const row = pace.find((bucket) => bucket[0] === marked);
   const view: PaceView = {
     rows: pace,
@@ -73,7 +74,7 @@ export function Pace(): JSX.Element {
         <Canvas
           role="application"
           aria-roledescription="chart"
-          aria-label={`Jobs that ended per second, and jobs that wait and run, over the last ${plural(span / 60, "minute")}. ${summary} Left and right go from time to time.`}
+          aria-label={`Jobs that ended per second, and jobs that wait and run, over the last ${plural(Math.round(span / 60), "minute")}. ${summary} Left and right go from time to time.`}
           aria-describedby={described}
           tabIndex={0}
           paint={(context, wide, high) => paintPace(context, wide, high, view, theme)}

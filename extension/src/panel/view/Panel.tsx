@@ -7,6 +7,7 @@ import { readTheme, type Theme, watchTheme } from "../paint/theme";
 import type { Store } from "../store";
 import { Context, type Opened } from "./context";
 import { FleetView } from "./FleetView";
+import { SweepView } from "./SweepView";
 
 const NOTE_MS = 8000;
 const CLOCK_MS = 1000;
@@ -63,7 +64,7 @@ export function Panel({ store, view, density }: Props): JSX.Element {
   return (
     <Context.Provider value={panel}>
       <div ref={root} class={`nxp-Panel nxp-mod-${density} nxp-mod-${view}`}>
-        {view === "fleet" ? <FleetView /> : null}
+        {view === "fleet" ? <FleetView /> : <SweepView />}
         <div class={`nxp-Note nxp-mod-${note.tone}`} role="status" aria-live="polite">
           {note.words}
         </div>
