@@ -137,15 +137,17 @@ class Store(Protocol):
     ) -> list[tuple[Any, ...]]:
         """Attempts as rows of `ATTEMPT_COLUMNS`, in order of (seq, epoch), those past `after`."""
 
-    def job_briefs(
-        self, after_seq: int, limit: int, seqs: Sequence[int] | None = None
-    ) -> list[tuple[Any, ...]]:
-        """Jobs as rows of `JOB_BRIEF`, in order of `seq`; with `seqs`, of these only."""
+    def job_briefs(self, after_seq: int, limit: int) -> list[tuple[Any, ...]]:
+        """Jobs as rows of `JOB_BRIEF`, in order of `seq`."""
 
-    def attempt_briefs(
-        self, limit: int, seqs: Sequence[int] | None = None
-    ) -> list[tuple[Any, ...]]:
-        """The newest jobs' attempts as rows of `ATTEMPT_BRIEF`; with `seqs`, of these jobs only."""
+    def job_briefs_of(self, seqs: Sequence[int]) -> list[tuple[Any, ...]]:
+        """These jobs as rows of `JOB_BRIEF`."""
+
+    def attempt_briefs(self, limit: int) -> list[tuple[Any, ...]]:
+        """The attempts of the newest jobs as rows of `ATTEMPT_BRIEF`, newest first."""
+
+    def attempt_briefs_of(self, keys: Sequence[tuple[int, int]]) -> list[tuple[Any, ...]]:
+        """The attempts of these jobs and epochs as rows of `ATTEMPT_BRIEF`."""
 
     def sweeps(self, owner: str | None = None) -> list[tuple[str, int]]:
         """Every sweep's name and number of jobs, oldest first."""

@@ -108,7 +108,7 @@ SELECT seq, id, state, node, sweep, name, epoch, created_at, started_at, finishe
        CASE WHEN error IS NULL THEN '' ELSE substr(coalesce(
          nullif(json_extract(error, '$.message'), ''), json_extract(error, '$.type'), 'error'
        ), 1, ?1) END
-FROM jobs WHERE seq > ?2 AND seq IN (SELECT value FROM json_each(?4)) ORDER BY seq LIMIT ?3;
+FROM jobs WHERE seq IN (SELECT value FROM json_each(?2));
 
 -- name: attempt_briefs
 SELECT seq, epoch, node, leased_at, ended_at - run_s, ended_at, end FROM attempts
@@ -116,4 +116,6 @@ ORDER BY seq DESC, epoch DESC LIMIT ?;
 
 -- name: attempt_briefs_of
 SELECT seq, epoch, node, leased_at, ended_at - run_s, ended_at, end FROM attempts
-WHERE seq IN (SELECT value FROM json_each(?2)) ORDER BY seq DESC, epoch DESC LIMIT ?1;
+WHERE (seq, epoch) IN (
+  SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)
+);

@@ -479,21 +479,21 @@ class SqliteStore:
             [*cells, limit],
         )
 
-    def job_briefs(
-        self, after_seq: int, limit: int, seqs: Sequence[int] | None = None
-    ) -> list[tuple[Any, ...]]:
+    def job_briefs(self, after_seq: int, limit: int) -> list[tuple[Any, ...]]:
         """See `Store.job_briefs`."""
-        if seqs is None:
-            return self._run("job_briefs", WHY_CHARACTERS, after_seq, limit)
-        return self._run("job_briefs_of", WHY_CHARACTERS, after_seq, limit, _encode(seqs).decode())
+        return self._run("job_briefs", WHY_CHARACTERS, after_seq, limit)
 
-    def attempt_briefs(
-        self, limit: int, seqs: Sequence[int] | None = None
-    ) -> list[tuple[Any, ...]]:
+    def job_briefs_of(self, seqs: Sequence[int]) -> list[tuple[Any, ...]]:
+        """See `Store.job_briefs_of`."""
+        return self._run("job_briefs_of", WHY_CHARACTERS, _encode(seqs).decode())
+
+    def attempt_briefs(self, limit: int) -> list[tuple[Any, ...]]:
         """See `Store.attempt_briefs`."""
-        if seqs is None:
-            return self._run("attempt_briefs", limit)
-        return self._run("attempt_briefs_of", limit, _encode(seqs).decode())
+        return self._run("attempt_briefs", limit)
+
+    def attempt_briefs_of(self, keys: Sequence[tuple[int, int]]) -> list[tuple[Any, ...]]:
+        """See `Store.attempt_briefs_of`."""
+        return self._run("attempt_briefs_of", _encode(keys).decode())
 
     def sweeps(self, owner: str | None = None) -> list[tuple[str, int]]:
         """See `Store.sweeps`."""

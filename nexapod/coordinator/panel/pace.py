@@ -5,9 +5,9 @@ It counts whether or not anybody looks: a look at the clock a batch, and one at 
 
 from __future__ import annotations
 
-import time
+import itertools
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -46,9 +46,16 @@ class Bucket(msgspec.Struct, array_like=True, gc=False):
 
 
 class Pace:
-    """Counts of the last hour. A bucket that is not there had nothing in it."""
+    """Counts of the last hour. A bucket that is not there had nothing in it.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    gauges
+        How many jobs wait and run now; None while nobody wants to know.
+    """
+
+    def __init__(self, gauges: Callable[[], tuple[int, int] | None] = lambda: None) -> None:
+        self._gauges = gauges
         self.buckets: deque[Bucket] = deque(maxlen=KEPT)
         self._open = Bucket(0.0)
         self._closes_at = 0.0
@@ -57,17 +64,15 @@ class Pace:
         self._busy_since = 0.0
         self._ended_before = 0
 
-    def begin(self, jobs: int) -> None:
+    def begin(self, jobs: int, now: float) -> None:
         """Say how many jobs are open before the next batch."""
         self._jobs = jobs
-        self._busy_since = time.time()
+        self._busy_since = now
         self._ended_before = self._ended
 
-    def hear(self, events: Sequence[e.Event]) -> None:
+    def hear(self, events: Sequence[e.Event], now: float) -> None:
         """Count a batch."""
-        now = time.time()
-        if not self._open.at <= now < self._closes_at:
-            self.roll(now)
+        self.roll(now)
         bucket = self._open
         for event in events:
             kind = type(event)
@@ -82,24 +87,24 @@ class Pace:
                 bucket.ended += 1
                 bucket.failed += event.state is JobState.FAILED  # type: ignore[attr-defined]
 
-    def roll(self, now: float, gauges: tuple[int, int] | None = None) -> list[Bucket]:
-        """Close the open bucket if its time is over; gives what was closed.
-
-        `gauges`: how many jobs wait and run, when somebody wants to know.
-        """
+    def roll(self, now: float) -> None:
+        """Close the open bucket if its time is over."""
         if self._open.at <= now < self._closes_at:
-            return []
+            return
         closed = self._open
-        if gauges is not None and closed.at:
+        if closed.at and (gauges := self._gauges()) is not None:
             closed.waiting, closed.running = gauges
         at = now - now % WIDTH_S
         while self.buckets and self.buckets[-1].at >= at:  # the clock went back
             self.buckets.pop()
         self._open, self._closes_at = Bucket(at), at + WIDTH_S
-        if closed.is_idle or closed.at >= at:
-            return []
-        self.buckets.append(closed)
-        return [closed]
+        if not closed.is_idle and closed.at < at:
+            self.buckets.append(closed)
+
+    def since(self, at: float) -> list[Bucket]:
+        """The closed buckets that are newer than the one from `at` on."""
+        newer = list(itertools.takewhile(lambda bucket: bucket.at > at, reversed(self.buckets)))
+        return newer[::-1]
 
     def rate_per_s(self, now: float) -> float | None:
         """Jobs that ended per second, of late; None when none did, or none is left."""
@@ -117,6 +122,7 @@ class Pace:
         """
         if not self._jobs:
             return None
+        self.roll(now)
         start, ended = self._open.at, self._open.ended
         earliest = max(now - most_s, self._busy_since)
         for bucket in reversed(self.buckets):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -41,6 +40,8 @@ PAGE = 2_000
 CHUNK = 5_000
 #: Nodes in one message of a snapshot: a profile may be large.
 NODES = 500
+#: A reader with more than this unread begins anew with a snapshot.
+UNREAD_BYTES = 8 * 1024 * 1024
 #: A reader hears at least so often that all is well.
 QUIET_S = 5.0
 
@@ -51,7 +52,7 @@ class Panel:
     """What a service tells those who watch it. Used on the coordinator's loop only."""
 
     def __init__(self, service: Service) -> None:
-        self.pace = Pace()
+        self.pace = Pace(self._gauges)
         self._service = service
         self._readers: dict[Reader, None] = {}
         self._progress: dict[int, tuple[float | None, str]] = {}
@@ -68,12 +69,13 @@ class Panel:
         self._progressed: set[int] = set()
         self._told: tuple[Any, ...] = ()
         self._told_at = 0.0
+        self._paced_at = 0.0
 
     # ── what it hears ────────────────────────────────────────────────────────────────────────────
 
     def _count(self, events: Sequence[e.Event]) -> None:
         """At all times."""
-        self.pace.hear(events)
+        self.pace.hear(events, self._at())
         if self._progress:
             for event in events:
                 if type(event) is e.AttemptEnded:
@@ -105,7 +107,7 @@ class Panel:
 
         A reader that does not keep up is given a snapshot again. Ends when the coordinator does.
         """
-        reader = Reader()
+        reader = Reader(UNREAD_BYTES)
         self._join(reader)
         try:
             while not reader.is_done:
@@ -128,8 +130,9 @@ class Panel:
         if self._service.is_stopping:
             reader.end()
         elif self._ticking is None:
+            self._paced_at = max((bucket.at for bucket in self.pace.buckets), default=0.0)
             self._deaf = self._service.feed.listen(self._hear)
-            self._ticking = asyncio.get_running_loop().create_task(self._tick())
+            self._ticking = asyncio.get_running_loop().create_task(self._keep_telling())
 
     def _leave(self, reader: Reader) -> None:
         del self._readers[reader]
@@ -144,7 +147,7 @@ class Panel:
     async def _snapshot(self) -> AsyncGenerator[bytes, None]:
         """How everything stands. What changes meanwhile is told after it, perhaps once more."""
         yield _encode(self._hello())
-        yield _encode({"t": "tick", **self._standing(time.time())})
+        yield _encode({"t": "tick", **self._standing(self._at())})
         views = self._views()
         if not len(self._roster):  # the first reader: what it hears now is not told again
             self._roster.tell(views)
@@ -159,12 +162,19 @@ class Panel:
         yield _encode({"t": "pace", "width_s": WIDTH_S, "rows": list(self.pace.buckets)})
         yield b'{"t":"ready"}'
 
+    def _gauges(self) -> tuple[int, int] | None:
+        counts = self._service.board.counts
+        return (counts[JobState.PENDING], counts[JobState.ASSIGNED]) if self._readers else None
+
+    def _at(self) -> float:
+        return self._service.now().at
+
     def _hello(self) -> dict[str, Any]:
         service = self._service
         return {
             "t": "hello", "v": VERSION, "run": service.feed.run, "name": service.name,
             "url": service.url, "fleet_id": service.fleet_id, "started_at": service.started_at,
-            "now": time.time(), "window": WINDOW,
+            "now": self._at(), "window": WINDOW,
         }  # fmt: skip
 
     async def _jobs(self) -> AsyncGenerator[list[tuple[Any, ...]], None]:
@@ -182,11 +192,11 @@ class Panel:
     async def _attempts(self) -> list[tuple[Any, ...]]:
         """Those of the newest jobs, and of all that run."""
         service = self._service
-        read, verb = service.read, service.store.attempt_briefs
-        live = [job.spec.seq for job in service.board.leased.values()]
-        rows = {row[:2]: row for row in await read(verb, ATTEMPTS)}
-        for seqs in _chunks(live, PAGE):
-            rows.update({row[:2]: row for row in await read(verb, CHUNK, seqs)})
+        store, live = service.store, list(service.board.leased.values())
+        rows = {row[:2]: row for row in await service.read(store.attempt_briefs, ATTEMPTS)}
+        for page in _chunks([(job.spec.seq, job.epoch) for job in live], PAGE):
+            found = await service.read(store.attempt_briefs_of, page)
+            rows.update({row[:2]: row for row in found})
         return sorted(rows.values(), key=lambda row: row[:2])
 
     def _views(self) -> list[NodeView]:
@@ -206,25 +216,29 @@ class Panel:
 
     # ── ticks ────────────────────────────────────────────────────────────────────────────────────
 
-    async def _tick(self) -> None:
-        """Tell every reader what changed, again and again."""
+    async def _keep_telling(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            try:
-                messages = await self._changes()
-            except errors.NexapodError as error:  # the store closed; there may be another tick
-                logger.warning("a tick of the panel was left out: %s", error)
-                messages = []
-                for reader in self._readers:  # what it would have told is lost
-                    reader.fall_behind()
+            await self.tick()
+
+    async def tick(self) -> None:
+        """Tell every reader what changed since the last time."""
+        try:
+            messages = await self._changes()
+        except errors.NexapodError as error:  # the store closed: what was to be told is lost
+            logger.warning("a tick of the panel was left out: %s", error)
             for reader in self._readers:
-                reader.tell(messages)
+                reader.fall_behind()
+            return
+        for reader in self._readers:
+            reader.tell(messages)
 
     async def _changes(self) -> list[bytes]:
         """What changed since the last tick, each message encoded once for all readers."""
-        now = time.time()
-        counts = self._service.board.counts
-        closed = self.pace.roll(now, (counts[JobState.PENDING], counts[JobState.ASSIGNED]))
+        now = self._at()
+        self.pace.roll(now)
+        closed = self.pace.since(self._paced_at)
+        self._paced_at = closed[-1].at if closed else self._paced_at
         news, self._news = self._news, News(self._leased_at)
         if news.unclear:
             await self._clear_up(news)
@@ -244,9 +258,11 @@ class Panel:
         """Read what the news could not know: of attempts that began before anybody listened."""
         service = self._service
         for seqs in _chunks(sorted(news.unclear), PAGE):
-            for row in await service.read(service.store.job_briefs, 0, CHUNK, seqs):
+            for row in await service.read(service.store.job_briefs_of, seqs):
                 news.patches[row[0]] = patch_of(row)
-            for row in await service.read(service.store.attempt_briefs, CHUNK, seqs):
+        unclear = [key for key in news.attempts if key[0] in news.unclear]
+        for keys in _chunks(unclear, PAGE):
+            for row in await service.read(service.store.attempt_briefs_of, keys):
                 news.attempts[row[:2]] = list(row)
 
     def _tick_message(self, now: float, *, must: bool) -> list[bytes]:

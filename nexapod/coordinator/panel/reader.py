@@ -6,14 +6,17 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
-#: A reader with more than this unread begins anew with a snapshot.
-UNREAD_BYTES = 8 * 1024 * 1024
-
 
 class Reader:
-    """One who watches. Used on the coordinator's loop only."""
+    """One who watches. Used on the coordinator's loop only.
 
-    def __init__(self, unread_bytes: int = UNREAD_BYTES) -> None:
+    Parameters
+    ----------
+    unread_bytes
+        With more than this unread it falls behind.
+    """
+
+    def __init__(self, unread_bytes: int) -> None:
         self.is_done = False
         self._most_bytes = unread_bytes
         self._unread: deque[bytes] = deque()
