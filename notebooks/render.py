@@ -191,6 +191,16 @@ def draw_figures(notebook: nbformat.NotebookNode) -> None:
                 library = False
 
 
+def dark(exporter: HTMLExporter) -> str:
+    """The style with which the page follows a system that is set to dark."""
+    environment: Any = exporter.environment
+    sheet = environment.loader.get_source(environment, "static/theme-dark.css")[0]
+    return (
+        "<style>:root { color-scheme: light dark; } "
+        f"@media (prefers-color-scheme: dark) {{ {sheet} }}</style>"
+    )
+
+
 def failure(error: Exception, notebook_path: Path, console: Console) -> None:
     """Print the cell that failed and what it said."""
     console.print(f"\n[bold red]{notebook_path.name} failed.[/]")
@@ -237,6 +247,7 @@ def main(arguments: list[str] | None = None) -> int:
         embed_images=True, require_js_url="data:,", mathjax_url="data:,"
     )
     body, _ = exporter.from_notebook_node(notebook)
+    body = body.replace("</head>", f"{dark(exporter)}</head>", 1)
     given.to.mkdir(parents=True, exist_ok=True)
     page = given.to / path.with_suffix(".html").name
     page.write_text(body, "utf-8")

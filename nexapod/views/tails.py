@@ -74,13 +74,15 @@ class Tail:
                 self.lines = tuple(text.splitlines()[-LINES:])
                 return
             told = await self._transport.log(self.job_id, None, self._after)
+            if self._after and told.epoch != self._epoch:  # another attempt, which prints anew
+                told = await self._transport.log(self.job_id, told.epoch, 0)
             self.progress = None if was_over else await self._transport.progress(self.job_id)
         except errors.NexapodError:
             return  # it is asked for again, or no longer stored
         self._add(told)
 
     def _add(self, told: Any) -> None:
-        if told.epoch != self._epoch:  # another attempt, which prints anew
+        if told.epoch != self._epoch:
             self._epoch, self._whole, self._rest = told.epoch, (), ""
         self._after = told.end
         *whole, self._rest = (self._rest + told.text).split("\n")

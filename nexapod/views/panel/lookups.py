@@ -31,7 +31,7 @@ MOST_RESULTS = 10_000
 BATCH = 200
 AT_ONCE = 4
 #: How the jobs went is looked up at most so often, and at most for this share of the time.
-INTERVAL_S = 10.0
+INTERVAL_S = 2.0
 SHARE = 0.02
 PAGE = 10_000
 

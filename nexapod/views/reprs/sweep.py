@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
+import msgspec
+
 from nexapod.views.human import duration, number, plural, rate, remaining
 from nexapod.views.reprs import markup, plain
 from nexapod.views.reprs.markup import Cell
@@ -11,6 +13,8 @@ from nexapod.views.summaries import SweepSummary
 from nexapod.views.theme import colour_of, label_of
 
 SHOWN_ROWS = 10
+#: Columns that a card has room for, the node's, which comes last, among them.
+SHOWN_COLUMNS = 9
 #: Beyond this many jobs the squares would be dust; the bar says it better.
 MOSAIC_JOBS = 2000
 _TILE = 10
@@ -59,11 +63,32 @@ def overall(summary: SweepSummary) -> str:
     return "completed"
 
 
+def narrowed(summary: SweepSummary) -> SweepSummary:
+    """The summary with no more columns than there is room for: the last, the node's, stays."""
+    if len(summary.header) <= SHOWN_COLUMNS:
+        return summary
+    rows = tuple(
+        msgspec.structs.replace(row, cells=(*row.cells[: SHOWN_COLUMNS - 1], row.cells[-1]))
+        for row in summary.rows
+    )
+    header = (*summary.header[: SHOWN_COLUMNS - 1], summary.header[-1])
+    return msgspec.structs.replace(summary, header=header, rows=rows)
+
+
 def rest(summary: SweepSummary, shown: int) -> str:
     """What of the frame is not in the table, in a few words."""
-    hidden = markup.more(summary.total - shown, "row", "sweep.frame") if shown else ""
     words = ["results in sweep.frame"] if summary.is_partial else []
-    return " · ".join([*words, hidden] if hidden else words)
+    hidden = [
+        plural(number, f"more {noun}")
+        for number, noun in (
+            (summary.total - shown, "row"),
+            (len(summary.header) - SHOWN_COLUMNS, "column"),
+        )
+        if number > 0
+    ]
+    if shown and hidden:
+        words.append(f"and {' and '.join(hidden)} in sweep.frame")
+    return " · ".join(words)
 
 
 def sweep_html(summary: SweepSummary) -> str:
@@ -79,15 +104,16 @@ def sweep_html(summary: SweepSummary) -> str:
         buttons += markup.action("cancel", "Cancel")
     if summary.counts.get("failed", 0):
         buttons += markup.action("retry_failed", "Retry failed")
+    shown = narrowed(summary)
     rows = [
-        [Cell(markup.state_word(row.status)), *(markup.value(cell) for cell in row.cells)]
-        for row in summary.rows[:SHOWN_ROWS]
+        [Cell(markup.state_word(row.status)), *(markup.value(cell, 32) for cell in row.cells)]
+        for row in shown.rows[:SHOWN_ROWS]
     ]
     # A column is set to the right when its values are, and its header with it.
-    numeric = [any(row[at + 1].css for row in rows) for at in range(len(summary.header))]
+    numeric = [any(row[at + 1].css for row in rows) for at in range(len(shown.header))]
     header = [Cell("state")] + [
         Cell(escape(name), "nxp-num" if right else "")
-        for name, right in zip(summary.header, numeric, strict=True)
+        for name, right in zip(shown.header, numeric, strict=True)
     ]
     hidden = rest(summary, len(rows))
     return markup.card(
@@ -119,12 +145,13 @@ def sweep_text(summary: SweepSummary) -> str:
         " · ".join(head),
         f"  {plain.bar_line(summary.counts)}  {plain.counts_line(summary.counts)}",
     ]
+    shown = narrowed(summary)
     cells = [
         [label_of(row.status), *(_text(cell) for cell in row.cells)]
-        for row in summary.rows[:SHOWN_ROWS]
+        for row in shown.rows[:SHOWN_ROWS]
     ]
     if cells:
-        lines += plain.indent(plain.rows(["state", *summary.header], cells, 40))
+        lines += plain.indent(plain.rows(["state", *shown.header], cells, 40))
         if hidden := rest(summary, len(cells)):
             lines.append(f"  {hidden}")
     lines += [f"  ! {hint}" for hint in summary.hints]
