@@ -36,7 +36,7 @@ async function drawn(): Promise<void> {
   }
 }
 
-let mount: (typeof import("../src/panel"))["mount"];
+let mount: (element: HTMLElement, link: Link, options: { view: "fleet" | "sweep" }) => () => void;
 let box: HTMLElement;
 
 beforeAll(async () => {

@@ -33,16 +33,17 @@ export function frame(): void {
   for (const draw of now) draw();
 }
 
-function counted<T extends EventTarget>(target: T): void {
-  const { addEventListener, removeEventListener } = target;
-  target.addEventListener = function (this: T, ...args: Parameters<typeof addEventListener>) {
+function counted(target: EventTarget): void {
+  const add = target.addEventListener.bind(target);
+  const remove = target.removeEventListener.bind(target);
+  target.addEventListener = (...args: Parameters<typeof add>): void => {
     held.listeners += 1;
-    addEventListener.apply(this, args);
-  } as T["addEventListener"];
-  target.removeEventListener = function (this: T, ...args: Parameters<typeof removeEventListener>) {
+    add(...args);
+  };
+  target.removeEventListener = (...args: Parameters<typeof remove>): void => {
     held.listeners -= 1;
-    removeEventListener.apply(this, args);
-  } as T["removeEventListener"];
+    remove(...args);
+  };
 }
 
 export function furnish(): void {

@@ -53,7 +53,7 @@ export const FLEET = `
 
 .nxp-Tiles { flex: 1 1 auto; min-height: 0; overflow-y: auto; display: grid; gap: 5px; padding: 0 14px 8px; align-content: start;
   grid-template-columns: repeat(auto-fill, minmax(98px, 1fr)); }
-.nxp-Tile { width: 100%; height: 36px; padding: 2px 7px 3px; display: flex; flex-direction: column; justify-content: space-between;
+.nxp-Tile { position: relative; width: 100%; height: 36px; padding: 2px 7px 3px; display: flex; flex-direction: column; justify-content: space-between;
   border: 1px solid var(--nxp-line); border-radius: 6px; background: transparent; cursor: pointer; text-align: left; }
 .nxp-Tile:hover { background: var(--nxp-well); }
 .nxp-Tile[aria-pressed="true"] { border-color: var(--nxp-ink); }
