@@ -88,19 +88,20 @@ function paintRates(context: CanvasRenderingContext2D, box: Box, view: PaceView,
 function paintQueue(context: CanvasRenderingContext2D, box: Box, view: PaceView, theme: Theme): void {
   const seen = view.rows.filter((row) => row[0] >= view.from);
   const y = scaleY(context, box, Math.max(1, ...seen.map((row) => Math.max(row[4], row[5]))), theme);
+  // Buckets in which nothing happened are not told: what was, holds until the next one.
   const line = (cell: 4 | 5): Path2D => {
     const path = new Path2D();
     seen.forEach((row, at) => {
-      const point: [number, number] = [box.x(row[0] + view.widthS / 2), y(row[cell])];
-      if (at) path.lineTo(...point);
-      else path.moveTo(...point);
+      if (at) path.lineTo(box.x(row[0]), y(seen[at - 1]![cell]));
+      path[at ? "lineTo" : "moveTo"](box.x(row[0]), y(row[cell]));
     });
+    path.lineTo(box.right, y(seen[seen.length - 1]![cell]));
     return path;
   };
   if (!seen.length) return;
   const area = line(4);
-  area.lineTo(box.x(seen[seen.length - 1]![0] + view.widthS / 2), box.floor);
-  area.lineTo(box.x(seen[0]![0] + view.widthS / 2), box.floor);
+  area.lineTo(box.right, box.floor);
+  area.lineTo(box.x(seen[0]![0]), box.floor);
   context.fillStyle = mix(colourOf("pending"), theme.back, 0.28);
   context.fill(area);
   context.lineWidth = 1.5;

@@ -13,7 +13,7 @@ import { useSteps } from "./steps";
 import { useUid } from "./uid";
 import { useTimeWindow } from "./window";
 
-const LEAST_PITCH = 4;
+const LEAST_PITCH = 3;
 const LARGEST_PITCH = 16;
 
 /** Every attempt as a bar in its slot's lane, against time. */
