@@ -149,7 +149,7 @@ def template() -> Any:
             "font": {"size": 16, "color": INK, "weight": 600},
             "subtitle": {"font": {"size": 13, "color": INK, "weight": 400}},
         },
-        "margin": {"l": 56, "r": 24, "t": 92, "b": 52},
+        "margin": {"l": 56, "r": 24, "t": 94, "b": 52},
         "xaxis": axis,
         "yaxis": axis,
         "legend": {

@@ -75,7 +75,7 @@ def blank(title: str, message: str) -> Any:
 
 def rows_height(rows: int, row_px: int, least: int = 200, most: int = 1400) -> int:
     """The height in pixels of a figure with `rows` rows, margins included."""
-    return max(least, min(most, 148 + rows * row_px))
+    return max(least, min(most, 150 + rows * row_px))
 
 
 def horizontal(figure: Any) -> None:
@@ -129,7 +129,7 @@ def settle(figure: Any, width_px: float = 700) -> None:
     if sum(needs_px) > room_px:
         lines = -(-len(needs_px) // max(1, int(room_px // max(needs_px))))
     more_px = (lines - 1) * letter_px * 2.9
-    layout.margin.t = (layout.margin.t or 92) + more_px
+    layout.margin.t = (layout.margin.t or 94) + more_px
     layout.height += more_px
 
 
