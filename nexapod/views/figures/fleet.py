@@ -20,7 +20,7 @@ from nexapod.views.figures.canvas import (
     settle,
     sheet,
 )
-from nexapod.views.human import clip, count, plural
+from nexapod.views.human import clip, count, natural, plural
 from nexapod.views.theme import colour_of, faded, fill_of
 
 #: Up to this many nodes get a bar with a name each; more become tiles.
@@ -59,7 +59,7 @@ def fleet(nodes: pd.DataFrame) -> Any:
     shown = nodes[nodes["status"] != "left"]
     if shown.empty:
         return blank("Nodes", "No nodes yet: fleet.start_nodes and fleet.invite bring some.")
-    shown = shown.sort_index()
+    shown = shown.loc[sorted(shown.index, key=natural)]
     running = shown["running"].to_numpy(dtype=np.int64)
     slots = shown["slots"].fillna(shown["running"].clip(lower=1)).to_numpy(dtype=np.int64)
     here = shown["status"].isin(HERE).to_numpy()

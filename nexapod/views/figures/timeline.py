@@ -22,7 +22,7 @@ from nexapod.views.figures.canvas import (
     time_unit,
 )
 from nexapod.views.figures.density import ROWS, by_node, by_slot, density
-from nexapod.views.human import clip, count, duration, plural
+from nexapod.views.human import clip, count, duration, natural, plural
 from nexapod.views.lanes import lanes, merge, spans
 from nexapod.views.theme import GRID, SERIES_COLOURS, STATE_ORDER, colour_of, label_of
 
@@ -81,7 +81,8 @@ def timeline(
     start, end = spans(attempts, now_s)
     first, last = float(start.min()), float(end.max())
     span_s = max(last - first, 1e-3)
-    names, nodes = np.unique(attempts["node"].to_numpy(dtype=str), return_inverse=True)
+    names: list[str] = sorted(attempts["node"].unique().tolist(), key=natural)
+    nodes = pd.Categorical(attempts["node"], categories=names).codes.astype(np.int64)
     lane, offsets = _stack(nodes, start, end, len(names))
     groups, group = _groups(attempts, colour)
     bars = _bars(start, end, lane, group, span_s)
@@ -90,7 +91,7 @@ def timeline(
     parts = _parts(attempts, start, end, span_s, number)
     if number > ROWS or len(bars[0]) > DRAWN_BARS:
         rows = by_slot if number <= ROWS else by_node
-        where = rows(lane if number <= ROWS else nodes, offsets, names.tolist())
+        where = rows(lane if number <= ROWS else nodes, offsets, names)
         return density(attempts, start, end, where, title, parts, clock)
     row_px = 22 if number <= 24 else max(4, 900 // number)
     figure = sheet(title, parts, rows_height(number, row_px))
@@ -119,7 +120,7 @@ def timeline(
     figure.update_xaxes(type="date" if clock else "linear")
     middle = (offsets[:-1] + offsets[1:] - 1) / 2
     step = -(-len(names) // max(1, number * row_px // 14))
-    row_names(figure, list(names[::step]), middle[::step].tolist(), number - 0.4)
+    row_names(figure, names[::step], middle[::step].tolist(), number - 0.4)
     settle(figure)
     return figure
 
