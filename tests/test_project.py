@@ -84,7 +84,9 @@ def test_every_requirement_has_a_lower_bound():
 def test_extras_contain_each_other():
     extras = PROJECT["optional-dependencies"]
     assert "nexapod[notebook]" in extras["demo"]
+    assert "nexapod[notebook]" in extras["export"]
     assert "nexapod[demo]" in extras["dev"]
+    assert "nexapod[export]" in extras["dev"]
 
 
 def test_supported_pythons_are_declared():

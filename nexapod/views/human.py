@@ -6,6 +6,7 @@ Widths change as rarely as possible, because these words stand in live displays.
 from __future__ import annotations
 
 import math
+import re
 
 NONE = "–"
 
@@ -135,6 +136,13 @@ def clip(text: str, width: int) -> str:
         return line
     tail = max(1, (width - 1) // 3)
     return f"{line[: width - 1 - tail]}…{line[-tail:]}"
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts ``node-2`` before ``node-10``."""
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)
+    ]
 
 
 def described(error: BaseException) -> str:

@@ -93,3 +93,34 @@ def merge(
     first = np.flatnonzero(np.concatenate([[True], ~joined]))
     last = np.concatenate([first[1:], [len(start)]]) - 1
     return start[first], end[last], lane[first], group[first], last - first + 1, order[first]
+
+
+def occupied(row: Ints, start: Floats, end: Floats, rows: int, edges: Floats) -> Floats:
+    """How many intervals of each row lie in each bin, on average over the bin.
+
+    Parameters
+    ----------
+    row
+        The row of each interval, 0 to `rows` - 1.
+    start, end
+        Seconds, ``start <= end``.
+    edges
+        The bins' edges in seconds, evenly spaced.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (rows, bins)
+        1.0 where one interval lies over the whole bin.
+    """
+    # Up to an edge t, the intervals that began before it have filled sum(t - start), and those
+    # that ended before it must give back sum(t - end): two running sums for all rows at once.
+    filled = np.zeros((rows, len(edges)))
+    for times, sign in ((start, 1.0), (end, -1.0)):
+        at = row * len(edges) + np.searchsorted(edges, times, side="left").clip(0, len(edges) - 1)
+        size = rows * len(edges)
+        number = np.bincount(at, minlength=size).reshape(rows, -1).cumsum(axis=1)
+        total = np.bincount(at, weights=times - edges[0], minlength=size)
+        total = total.reshape(rows, -1).cumsum(axis=1)
+        filled += sign * ((edges - edges[0]) * number - total)
+    occupied: Floats = np.diff(filled, axis=1) / np.diff(edges)
+    return occupied.clip(min=0)

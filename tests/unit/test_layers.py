@@ -192,8 +192,8 @@ def test_an_impure_core_is_caught(source: str):
 
 # Everything that comes only with the extras.
 HEAVY = (
-    "IPython anywidget humanize ipykernel ipywidgets jupyterlab jupyter_server nbclient nbconvert "
-    "nbformat numpy openmm pandas plotly tqdm"
+    "IPython anywidget humanize ipykernel ipywidgets jupyterlab jupyter_server kaleido nbclient "
+    "nbconvert nbformat numpy openmm pandas plotly tqdm"
 ).split()
 
 BLOCKER = """

@@ -7,9 +7,19 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from nexapod.views.figures.canvas import blank, horizontal, rows_height, safe, sheet
+from nexapod.views.figures.canvas import (
+    across,
+    blank,
+    horizontal,
+    key,
+    row_names,
+    rows_height,
+    safe,
+    settle,
+    sheet,
+)
 from nexapod.views.human import clip, count, plural
-from nexapod.views.theme import STATE_ORDER, colour_of, label_of
+from nexapod.views.theme import STATE_ORDER, fill_of, inked, label_of
 
 #: More sweeps than this share one bar, the smallest ones.
 SHOWN_SWEEPS = 24
@@ -27,51 +37,75 @@ def status(jobs: pd.DataFrame) -> Any:
     Returns
     -------
     plotly.graph_objects.Figure
+        One trace per state; beyond 24 sweeps the smallest share a bar.
     """
     if jobs.empty:
-        return blank("Jobs by state", "No jobs yet")
+        return blank("Jobs by state", "No jobs yet: fleet.submit and fleet.sweep make some.")
     table = _table(jobs)
     states = [state for state in STATE_ORDER if state in table.columns]
     states += [state for state in table.columns if state not in states]
     done = int((jobs["status"] == "completed").sum())
     figure = sheet(
         f"{count(done)} of {plural(len(jobs), 'job')} completed",
-        _subtitle(jobs),
+        _parts(jobs),
         rows_height(len(table), 34),
     )
-    names = [safe(clip(str(name), 32)) for name in table.index]
+    names = [str(name) for name in table.index]
+    places = list(range(len(names)))
     totals = table.sum(axis=1)
     for state in states:
         amounts = table[state]
-        if not amounts.any():
-            continue
-        figure.add_trace(
-            go.Bar(
-                name=label_of(state),
-                x=amounts.tolist(),
-                y=list(range(len(names))),
-                orientation="h",
-                marker={"color": colour_of(state), "line": {"width": 0}},
-                opacity=0.45 if state == "pending" else 1,
-                customdata=[
-                    [name, f"{share:.0%}"]
-                    for name, share in zip(names, amounts / totals, strict=True)
-                ],
-                hovertemplate="<b>%{customdata[0]}</b><br>%{x:,} "
-                + label_of(state)
-                + " (%{customdata[1]})<extra></extra>",
-            )
-        )
+        if amounts.any():
+            figure.add_trace(_bars(state, names, amounts, totals))
+    figure.add_trace(_ends(table, totals))
     horizontal(figure)
     figure.update_layout(barmode="stack")
-    figure.update_xaxes(title_text="Jobs", tickformat="~s" if len(jobs) >= 10_000 else ",d")
-    figure.update_yaxes(
-        tickmode="array",
-        tickvals=list(range(len(names))),
-        ticktext=names,
-        range=[len(names) - 0.4, -0.6],
+    across(figure, "Jobs")
+    most = int(totals.max())
+    figure.update_xaxes(
+        tickformat="~s" if most >= 10_000 else ",d",
+        range=[0, most * 1.02],
+        dtick=1 if most <= 6 else None,
     )
+    figure.update_layout(margin={"r": 112})
+    row_names(figure, names, places, len(names) - 0.4)
+    settle(figure)
     return figure
+
+
+def _bars(state: str, names: list[str], amounts: pd.Series[int], totals: pd.Series[int]) -> Any:
+    word = label_of(state)
+    return go.Bar(
+        **key(state, word, int(amounts.sum())),
+        x=amounts.tolist(),
+        y=list(range(len(names))),
+        orientation="h",
+        marker=fill_of(state),
+        customdata=[
+            [safe(clip(name, 40)), count(int(total)), f"{amount / total:.0%}"]
+            for name, amount, total in zip(names, amounts, totals, strict=True)
+        ],
+        hovertemplate="<b>%{customdata[0]}</b><br>%{x:,} of %{customdata[1]} "
+        f"{word} (%{{customdata[2]}})<extra></extra>",
+    )
+
+
+def _ends(table: pd.DataFrame, totals: pd.Series[int]) -> Any:
+    """Behind each bar: how much of it is done."""
+    done = table["completed"] if "completed" in table else totals * 0
+    return go.Scatter(
+        x=totals.tolist(),
+        y=list(range(len(totals))),
+        mode="text",
+        text=[
+            inked(f"\u2002{count(int(part))} of {count(int(total))}")
+            for part, total in zip(done, totals, strict=True)
+        ],
+        textposition="middle right",
+        cliponaxis=False,
+        showlegend=False,
+        hoverinfo="skip",
+    )
 
 
 def _table(jobs: pd.DataFrame) -> pd.DataFrame:
@@ -82,13 +116,14 @@ def _table(jobs: pd.DataFrame) -> pd.DataFrame:
         rest = set(biggest.index[SHOWN_SWEEPS - 1 :])
         sweep = sweep.where(~sweep.isin(rest), f"{len(rest)} smaller sweeps")
     table = pd.crosstab(sweep, jobs["status"].astype("object"))
-    first = jobs["created_at"].groupby(sweep).min().sort_values()
+    first = jobs["created_at"].groupby(sweep, sort=False).min().sort_values(kind="stable")
     return table.loc[list(first.index)]
 
 
-def _subtitle(jobs: pd.DataFrame) -> str:
+def _parts(jobs: pd.DataFrame) -> list[str]:
     failed = int((jobs["status"] == "failed").sum())
-    open_jobs = int(jobs["status"].isin(["pending", "assigned"]).sum())
-    parts = [f"{count(open_jobs)} open"] if open_jobs else ["none open"]
-    parts.append(f"{count(failed)} failed" if failed else "none failed")
-    return ", ".join(parts)
+    left = int(jobs["status"].isin(["pending", "assigned"]).sum())
+    return [
+        f"{count(left)} still to end" if left else "all have ended",
+        f"{count(failed)} failed" if failed else "none failed",
+    ]

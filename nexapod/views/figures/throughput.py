@@ -1,4 +1,4 @@
-"""Throughput: how fast jobs end, and how many have."""
+"""Throughput: how fast jobs end, how many run, how many wait."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from nexapod.views.figures.canvas import blank, sheet, time_unit
-from nexapod.views.human import coarse, count, duration, rate
-from nexapod.views.lanes import seconds
-from nexapod.views.theme import colour_of
+from nexapod.views.depths import Depth, queue
+from nexapod.views.figures.canvas import TimeUnit, across, blank, key, sheet, time_unit
+from nexapod.views.human import coarse, count, duration, plural, rate
+from nexapod.views.lanes import Floats, seconds
+from nexapod.views.theme import colour_of, faded, inked
 
 #: Bin widths that people can name, in seconds.
 WIDTHS_S = (
@@ -19,6 +20,9 @@ WIDTHS_S = (
     43_200, 86_400, 172_800, 604_800,
 )  # fmt: skip
 BINS = 60
+#: Where the three strips stand, from the bottom of the figure up.
+STRIPS = {"y": (0.53, 0.92), "y2": (0.265, 0.415), "y3": (0.0, 0.15)}
+WORDS = {"y": "Jobs that ended per second", "y2": "Jobs running", "y3": "Jobs waiting"}
 
 
 def bin_width_s(span_s: float) -> float:
@@ -26,92 +30,126 @@ def bin_width_s(span_s: float) -> float:
     return next((width for width in WIDTHS_S if span_s / width <= BINS), WIDTHS_S[-1])
 
 
-def throughput(attempts: pd.DataFrame) -> Any:
-    """Attempts that ended per second over time, and below it how many in all.
+def throughput(jobs: pd.DataFrame, attempts: pd.DataFrame) -> Any:
+    """Jobs that ended per second over time; below it, how many ran and how many waited.
+
+    A job ends once: when it becomes completed or failed, by its ``finished_at``. *Jobs per second*
+    is the number of jobs that ended in a bin, divided by the bin's width; the rate in the title is
+    all of them, divided by the time from the first start to the last end. An attempt that was lost
+    or released ends no job (its job goes back to waiting), and a cancelled job is no work done.
 
     Parameters
     ----------
+    jobs
+        As made by `jobs_frame`.
     attempts
-        As made by `attempts_frame`. Completed and failed attempts count; those that were lost,
-        released or cancelled say nothing about speed.
+        As made by `attempts_frame`, of the same jobs.
 
     Returns
     -------
     plotly.graph_objects.Figure
+        At most 60 bins, and at most 600 points a line, which keep every peak.
     """
-    ended = attempts[attempts["end"].isin(["completed", "failed"]) & attempts["ended_at"].notna()]
+    ended = jobs[jobs["status"].isin(["completed", "failed"]) & jobs["finished_at"].notna()]
     if ended.empty:
-        empty = "No jobs yet" if attempts.empty else "No job has ended yet"
-        return blank("Throughput", empty)
-    end = seconds(ended["ended_at"])
-    first = float(np.fmin(np.nanmin(seconds(attempts["started_at"])), end.min()))
-    span_s = max(float(end.max()) - first, 0.1)
-    width_s = bin_width_s(span_s)
-    edges = first + np.arange(int(span_s // width_s) + 2) * width_s
-    unit = time_unit(span_s)
-    width = f"{width_s:g} s" if width_s < 60 else coarse(width_s)
-    figure = sheet(
-        f"{count(len(ended))} jobs in {duration(span_s)}, {rate(len(ended) / span_s)}",
-        f"Above: rate in bins of {width}. Below: total.",
-        height=440,
-    )
-    middle = ((edges[:-1] + edges[1:]) / 2 - first) / unit.seconds
-    for state in ("completed", "failed"):
-        of_state = np.sort(end[(ended["end"] == state).to_numpy()])
-        if not len(of_state):
-            continue
-        per_bin, _ = np.histogram(of_state, bins=edges)
-        figure.add_trace(
-            go.Bar(
-                name=state,
-                legendgroup=state,
-                x=middle.tolist(),
-                y=(per_bin / width_s).tolist(),
-                width=width_s / unit.seconds * 0.86,
-                marker={"color": colour_of(state), "line": {"width": 0}},
-                customdata=per_bin[:, None],
-                hovertemplate=f"%{{customdata[0]:,}} {state} in {width}: "
-                f"%{{y:.3g}} jobs/s<extra></extra>",
-            )
+        return blank(
+            "Throughput",
+            "No jobs yet: fleet.submit and fleet.sweep make some."
+            if jobs.empty
+            else "No job has ended yet: the first will show here.",
         )
-        figure.add_trace(_total(state, of_state, first, span_s, unit.seconds))
-    figure.update_layout(
-        barmode="stack",
-        bargap=0,
-        hovermode="x",
-        xaxis={"domain": [0, 1], "anchor": "y", "matches": "x2", "showticklabels": False},
-        yaxis={"domain": [0.46, 1], "title": {"text": "Jobs per second"}, "rangemode": "tozero"},
-        xaxis2={
-            "anchor": "y2",
-            "title": {"text": f"Time since the first job started ({unit.name})"},
-            "range": [0, (edges[-1] - first) / unit.seconds],
-        },
-        yaxis2={
-            "domain": [0, 0.34],
-            "anchor": "x2",
-            "title": {"text": "Jobs in all"},
-            "rangemode": "tozero",
-            "tickformat": ",d" if len(ended) < 10_000 else "~s",
-        },
+    depth = queue(jobs, attempts)
+    first, last = float(depth.at[0]), float(depth.at[-1])
+    end = seconds(ended["finished_at"])
+    starts = seconds(attempts["started_at"])
+    begin = float(np.nanmin(starts)) if np.isfinite(starts).any() else first
+    work_s = max(float(end.max()) - min(begin, float(end.min())), 0.1)
+    width_s = bin_width_s(max(last - first, 0.1))
+    width = f"{width_s:g} s" if width_s < 60 else coarse(width_s)
+    bins = int((last - first) // width_s) + 1
+    edges = np.linspace(first, first + bins * width_s, bins + 1)
+    unit = time_unit(last - first)
+    peak = float(np.histogram(end, bins=edges)[0].max()) / width_s
+    figure = sheet(
+        f"{plural(len(ended), 'job')} ended in {duration(work_s)}, {rate(len(ended) / work_s)}",
+        [
+            f"at most {rate(peak)} (in {width})",
+            f"{count(int(depth.running.max()))} running",
+            f"{count(int(depth.waiting.max()))} waiting",
+        ],
+        height=460,
     )
-    figure.update_xaxes(showgrid=False)
+    for state in ("completed", "failed"):
+        own = end[(ended["status"] == state).to_numpy()]
+        if len(own):
+            figure.add_trace(_bars(state, own, edges, unit, width))
+    figure.add_trace(_line("running", depth.at, depth.running, first, unit, "2"))
+    figure.add_trace(_line("pending", depth.at, depth.waiting, first, unit, "3"))
+    _lay_out(figure, (edges[-1] - first) / unit.seconds, unit, depth)
     return figure
 
 
-def _total(state: str, ends: Any, first: float, span_s: float, unit_s: float) -> Any:
-    """The running total as a step line of at most a few hundred points."""
-    at = np.unique(np.linspace(0, len(ends) - 1, num=min(len(ends), 400)).astype(np.int64))
-    x = np.concatenate([[0.0], ends[at] - first, [span_s]]) / unit_s
-    y = np.concatenate([[0], at + 1, [len(ends)]])
-    return go.Scatter(
-        name=state,
-        legendgroup=state,
-        showlegend=False,
-        x=x.tolist(),
-        y=y.tolist(),
-        xaxis="x2",
-        yaxis="y2",
-        mode="lines",
-        line={"color": colour_of(state), "width": 2, "shape": "hv"},
-        hovertemplate=f"%{{y:,}} {state} in all<extra></extra>",
+def _bars(state: str, end: Floats, edges: Floats, unit: TimeUnit, width: str) -> Any:
+    per_bin, _ = np.histogram(end, bins=edges)
+    width_s = edges[1] - edges[0]
+    return go.Bar(
+        **key(state, state, len(end)),
+        x=((edges[:-1] + edges[1:]) / 2 - edges[0]) / unit.seconds,
+        y=per_bin / width_s,
+        width=width_s / unit.seconds * 0.86,
+        marker={"color": colour_of(state), "line": {"width": 0}},
+        customdata=per_bin,
+        hovertemplate=f"%{{customdata:,}} {state} in {width}: %{{y:.3g}} jobs/s<extra></extra>",
     )
+
+
+def _line(state: str, at: Floats, depth: Floats, first: float, unit: TimeUnit, axis: str) -> Any:
+    """A depth as steps, filled down to zero; hollow and solid as everywhere."""
+    colour = colour_of(state)
+    word = WORDS[f"y{axis}"].removeprefix("Jobs ")
+    return go.Scatter(
+        meta=state,
+        showlegend=False,
+        x=(at - first) / unit.seconds,
+        y=depth,
+        yaxis=f"y{axis}",
+        mode="lines",
+        line={"color": colour, "width": 1.5, "shape": "hv"},
+        fill="tozeroy",
+        fillcolor=faded(colour, 0.16 if state == "pending" else 0.45),
+        hovertemplate=f"%{{y:,}} {word}<extra></extra>",
+    )
+
+
+def _lay_out(figure: Any, span: float, unit: TimeUnit, depth: Depth) -> None:
+    """Three strips over one time axis, each with its name above it."""
+    figure.update_layout(barmode="stack", bargap=0, hovermode="x")
+    figure.update_xaxes(
+        anchor="y3",
+        range=[0, span],
+        showgrid=False,
+        hoverformat=".4~g",
+    )
+    across(figure, f"Time since the first submission ({unit.name})")
+    most = {"y2": depth.running.max(), "y3": depth.waiting.max()}
+    for axis, domain in STRIPS.items():
+        figure.layout["yaxis" + axis[1:]] = {
+            "domain": domain,
+            "anchor": "x",
+            "rangemode": "tozero",
+            "nticks": 5 if axis == "y" else 3,
+            "tickformat": "" if axis == "y" else "~s" if most[axis] >= 10_000 else ",d",
+            # Headroom, and something to see where nothing ever ran or waited.
+            "range": None if axis == "y" else [0, max(1.0, float(most[axis])) * 1.12],
+        }
+        figure.add_annotation(
+            text=inked(WORDS[axis]),
+            x=0,
+            xref="paper",
+            xanchor="left",
+            y=domain[1],
+            yref="paper",
+            yanchor="bottom",
+            yshift=3,
+            showarrow=False,
+        )

@@ -9,15 +9,12 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 from nexapod.views.human import clip, count, number, plural
-from nexapod.views.theme import STATE_ORDER, colour_of, label_of
+from nexapod.views.theme import OPEN, STATE_ORDER, colour_of, label_of
 
 _SHEET = files("nexapod.views").joinpath("assets/style.css").read_text(encoding="utf-8")
 #: Without comments and line breaks, because every saved output carries a copy.
 CSS: str = re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", _SHEET, flags=re.DOTALL)).strip()
 STYLE = f"<style>{CSS}</style>"
-
-#: States whose share of a bar is drawn pale: nothing has happened there yet.
-OPEN = frozenset({"pending", "free"})
 
 
 class Cell(NamedTuple):

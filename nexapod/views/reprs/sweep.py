@@ -10,7 +10,7 @@ from nexapod.views.human import duration, number, plural, rate, remaining
 from nexapod.views.reprs import markup, plain
 from nexapod.views.reprs.markup import Cell
 from nexapod.views.summaries import SweepSummary
-from nexapod.views.theme import colour_of, label_of
+from nexapod.views.theme import OPEN, colour_of, label_of
 
 SHOWN_ROWS = 10
 #: Columns that a card has room for, the node's, which comes last, among them.
@@ -35,7 +35,7 @@ def mosaic(states: tuple[str, ...]) -> str:
     height = ((len(states) - 1) // _ACROSS + 1) * _TILE
     width = min(len(states), _ACROSS) * _TILE
     drawn = "".join(
-        f'<path class="{"nxp-open" if state in markup.OPEN else ""}" '
+        f'<path class="{"nxp-open" if state in OPEN else ""}" '
         f'style="--c:{colour_of(state)}" d="{"".join(squares)}">'
         f"<title>{len(squares)} {escape(label_of(state))}</title></path>"
         for state, squares in sorted(paths.items())

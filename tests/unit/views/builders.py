@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+from heapq import heappop, heappush
 from typing import Any
 
 import msgspec
 import pandas as pd
 
-from nexapod.views.frames import attempts_frame, nodes_frame
+from nexapod.views.frames import attempts_frame, jobs_frame, nodes_frame
 from nexapod.wire.messages import NodeRow
 
 NOW = 1_760_000_000.0
@@ -75,3 +76,41 @@ def attempts(number: int, nodes: int = 3, seed: int = 0) -> pd.DataFrame:
             "error": [None] * number,
         }
     )
+
+
+def history(number: int, nodes: int = 3, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Jobs and their attempts as `nodes` nodes of four slots run them, the last job unended.
+
+    One attempt in fifty fails its job, one in fifty is lost and its job is tried again.
+    """
+    dice = random.Random(seed)
+    free = [(0.0, node) for node in range(nodes) for _ in range(4)]
+    jobs: dict[str, list[Any]] = {
+        name: [] for name in ("job_id", "status", "sweep", "created_at", "started_at",
+                              "finished_at")
+    }  # fmt: skip
+    tries: dict[str, list[Any]] = {
+        name: [] for name in ("job_id", "epoch", "node_id", "started_at", "ended_at", "end")
+    }
+    for at in range(number):
+        epoch, end = 0, "lost"
+        while end == "lost":
+            epoch += 1
+            start, node = heappop(free)
+            stop = start + dice.uniform(5, 15)
+            end = dice.choices(["completed", "failed", "lost"], [48, 1, 1])[0]
+            unended = at == number - 1
+            if at == 0 and epoch == 1 and number > 1:
+                end = "lost"
+            heappush(free, (stop, node))
+            row = (f"job-{at}", epoch, f"node-{node:03d}", NOW + start,
+                   None if unended else NOW + stop, None if unended else end)  # fmt: skip
+            for column, value in zip(tries.values(), row, strict=True):
+                column.append(value)
+            if unended:
+                end = "assigned"
+        values = (f"job-{at}", end, f"sweep-{at * 4 // number}", NOW, NOW + start,
+                  None if end == "assigned" else NOW + stop)  # fmt: skip
+        for column, value in zip(jobs.values(), values, strict=True):
+            column.append(value)
+    return jobs_frame(jobs), attempts_frame(tries)

@@ -106,3 +106,16 @@ def test_number() -> None:
     assert human.number(-1234.5678) == "-1234.57"
     assert human.number(3.0) == "3"
     assert human.number(math.nan) == "–"
+
+
+def test_names_are_sorted_as_people_count() -> None:
+    names = ["node-10", "node-2", "gpu", "node-2b", "7", "node", "node-٣"]
+    assert sorted(names, key=human.natural) == [
+        "7",
+        "gpu",
+        "node",
+        "node-2",
+        "node-2b",
+        "node-٣",
+        "node-10",
+    ]

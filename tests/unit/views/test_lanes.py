@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from nexapod.views.frames import attempts_frame
-from nexapod.views.lanes import lanes, merge, spans
+from nexapod.views.lanes import lanes, merge, occupied, spans
 from tests.unit.views.builders import NOW, attempts
 
 
@@ -57,3 +59,23 @@ def test_merge_joins_only_like_neighbours_without_a_visible_gap() -> None:
     assert of.tolist() == [0, 1, 1, 0]
     assert number.tolist() == [2, 1, 1, 1]
     assert index.tolist() == [0, 2, 3, 4]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_occupied_is_the_mean_number_of_intervals_in_each_bin(seed: int) -> None:
+    dice = np.random.default_rng(seed)
+    row = dice.integers(0, 3, 60)
+    start = dice.uniform(100, 150, 60)
+    end = start + dice.uniform(0, 10, 60)
+    edges = np.linspace(100, 160, 13)
+    seen = occupied(row, start, end, 3, edges)
+    for own in range(3):
+        for at, (left, right) in enumerate(pairwise(edges)):
+            overlap = np.minimum(end, right) - np.maximum(start, left)
+            filled = overlap[row == own].clip(min=0).sum()
+            assert seen[own, at] == pytest.approx(filled / (right - left), abs=1e-9)
+
+
+def test_a_whole_bin_of_one_interval_is_one() -> None:
+    whole = occupied(np.array([0]), np.array([0.0]), np.array([2.0]), 2, np.array([0.0, 1.0, 2.0]))
+    assert whole.tolist() == [[1.0, 1.0], [0.0, 0.0]]
