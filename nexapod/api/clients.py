@@ -219,6 +219,7 @@ async def job_detail(request: Request, body: None) -> Ready:
         }
         for row in attempts
     ]
+    detail["progress"] = service.progress.of(job_id)
     detail["output"] = await service.read(service.store.output, job_id)
     return answer(detail)
 

@@ -95,8 +95,18 @@ class JobFuture(Shown, concurrent.futures.Future):  # type: ignore[type-arg]
 
     @property
     def log(self) -> str:
-        """The last lines the job wrote to stdout and stderr (at most 16 KiB), once it ended."""
-        return self._link.ask(self._link.transport.output(self.job_id))
+        """What the job wrote to stdout and stderr, up to now; of its last attempt.
+
+        Of one that writes more than 1 MiB the end is kept.
+        """
+        self._link.flush()
+        return self._link.ask(self._link.transport.log(self.job_id)).text
+
+    @property
+    def progress(self) -> tuple[float, str] | None:
+        """(fraction, message) of what the job said last with `nexapod.progress`, while it runs."""
+        self._link.flush()
+        return self._link.ask(self._link.transport.progress(self.job_id))
 
     def running(self) -> bool:
         """Whether a node holds it."""

@@ -159,6 +159,7 @@ class Host:
                 blobs = BlobStore(self.files.blobs)
                 await thread.call(blobs.tidy)
                 self.service = Service(store, blobs, thread, keyring, room)
+                self.service.logs.most_bytes = self.options.limits.log_bytes
                 await self.service.start()
                 self.notes += store.notes
                 self._backups = Backups(

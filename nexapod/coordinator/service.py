@@ -20,21 +20,25 @@ import msgspec
 
 from nexapod import errors
 from nexapod.coordinator.feed import Feed
+from nexapod.coordinator.joblogs import JobLogs
 from nexapod.coordinator.keyring import Author, Keyring
 from nexapod.coordinator.logs import Chronicle
 from nexapod.coordinator.meter import Meter
+from nexapod.coordinator.progress import JobProgress
 from nexapod.coordinator.room import DiskRoom
 from nexapod.core import commands as c
 from nexapod.core import events as e
 from nexapod.core.board import Board
 from nexapod.core.credentials import Credential
 from nexapod.core.decide import Decision, Grant, Verdict, decide, dependencies
+from nexapod.core.deciding.registering import known_node
 from nexapod.core.records import AttemptReport, ClosedJob, LeasedJob, Value
 from nexapod.core.states import AttemptEnd
 from nexapod.ids import new_job_id
 from nexapod.store.base import Payload, Store
 from nexapod.store.blobs import BlobStore
 from nexapod.store.thread import StoreThread
+from nexapod.wire import messages as m
 
 if TYPE_CHECKING:
     from nexapod.coordinator.backups import Backups
@@ -129,6 +133,9 @@ class Service:
         self.room = room or DiskRoom(None)
         self.board = Board()
         self.feed = Feed()
+        self.progress = JobProgress()
+        self.feed.listen(self.progress.follow)
+        self.logs = JobLogs(store, thread, self.room)
         self.meter = Meter()
         self.chronicle = Chronicle()
         self.backups: Backups | None = None
@@ -499,6 +506,22 @@ class Service:
         command = c.Report(node_id, tuple(reports), digests, closed)
         verdicts: list[Verdict] = await self.execute(command)
         return verdicts
+
+    async def hear(self, told: m.Logs) -> list[tuple[str, int]]:
+        """Take what a node's attempts print and how far they are; what is not its own is returned.
+
+        Raises
+        ------
+        NotFound
+            The node is unknown.
+        """
+        known_node(self.board, told.node_id)
+        if self._refusal is not None:
+            raise self._refusal
+        strangers = self.progress.take(self.board, told.node_id, told.progress)
+        if told.chunks:
+            strangers |= await self.logs.append(told.node_id, told.chunks)
+        return sorted(strangers)
 
     async def cancel(self, job_ids: Sequence[str], note: e.Audited | None = None) -> list[Verdict]:
         """Cancel jobs; one verdict each."""

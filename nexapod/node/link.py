@@ -126,6 +126,10 @@ class Link:
         """``POST /results`` with a body that is already encoded."""
         return await self._post("/results", body, m.ResultsReply)
 
+    async def logs(self, body: m.Logs) -> m.LogsReply:
+        """``POST /logs``, once."""
+        return await self._post("/logs", body, m.LogsReply, forever=False)
+
     async def leave(self, body: m.Leave) -> m.Left:
         """``POST /leave``, once."""
         return await self._post("/leave", body, m.Left, forever=False)

@@ -93,3 +93,20 @@ ORDER BY seq DESC LIMIT 1;
 
 -- name: retry_of
 SELECT retry_of FROM jobs WHERE id = ? AND retry_of IS NOT NULL;
+
+-- name: attempt_of  (the attempt if it is this node's, and did not end before that time)
+SELECT a.seq FROM jobs AS j JOIN attempts AS a ON a.seq = j.seq
+WHERE j.id = ? AND a.epoch = ? AND a.node = ? AND (a.ended_at IS NULL OR a.ended_at > ?);
+
+-- name: log_of  (of the latest attempt, when none is named; a job without one has a log too)
+SELECT j.seq, coalesce(a.epoch, 0), coalesce(a.output, ''), a.printed_bytes,
+       CASE WHEN a.epoch IS NULL THEN j.state IN ('pending','assigned') ELSE a.end IS NULL END
+FROM jobs AS j LEFT JOIN attempts AS a ON a.seq = j.seq
+WHERE j.id = ?1 AND (?2 IS NULL OR a.epoch = ?2) ORDER BY a.epoch DESC LIMIT 1;
+
+-- name: pieces
+SELECT start, length(data) FROM printed WHERE seq = ? AND epoch = ? ORDER BY start;
+
+-- name: pieces_after
+SELECT start, data FROM printed
+WHERE seq = ? AND epoch = ? AND start + length(data) > ? ORDER BY start;

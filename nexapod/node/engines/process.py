@@ -29,9 +29,12 @@ from nexapod.node.engines.groups import (
     kill_leftovers,
     signal_group,
 )
+from nexapod.node.engines.holes import make_hole
+from nexapod.node.engines.output import KEPT_BYTES, tail
 from nexapod.node.engines.setting import Setting
 
-_OUTPUT_BYTES = 16 << 10
+#: More of an output than this is not left on file.
+_FILE_BYTES = 64 << 20
 _KILL_AFTER_S = 2.0
 _READ_BYTES = 1 << 18
 _FRAME_BYTES = 64 << 20  # results that are larger come as files
@@ -77,7 +80,9 @@ class RunnerProcess:
         self._setting = setting
         self._own = setting.directory / f"{name}.own"
         self.own_processes = 1 if setting.sandbox is None else 1 + sandbox.OWN_PROCESSES
-        self._output = setting.directory / f"{name}.out"
+        self._output_path = setting.directory / f"{name}.out"
+        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+        self._output = os.open(self._output_path, flags, 0o600)
         self._card_path = setting.directory / f"{name}.card"
         self._card = Card(self._card_path, create=True)
         self._pipe, theirs = socket.socketpair()
@@ -94,15 +99,10 @@ class RunnerProcess:
         command, environment = self._setting.command(
             self._own, self._card_path, descriptor, self.devices
         )
-        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
-        output = os.open(self._output, flags, 0o600)
-        try:
-            return subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                pass_fds=(descriptor,), start_new_session=True, env=environment,
-            )  # fmt: skip
-        finally:
-            os.close(output)
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=self._output, stderr=self._output,
+            pass_fds=(descriptor,), start_new_session=True, env=environment,
+        )  # fmt: skip
 
     # ── attempts ─────────────────────────────────────────────────────────────────────────────────
 
@@ -144,32 +144,42 @@ class RunnerProcess:
             attempt.seq = 0
         return back
 
-    def printed_bytes(self, attempt: Attempt) -> int:
+    def printed_bytes(self) -> int:
         """What the attempt that runs has printed.
 
-        Its file is kept small meanwhile: a job that prints for days must not fill the disk.
+        Only the end of it stays on file: a job that prints for days must not fill the disk.
         """
-        with contextlib.suppress(OSError):
-            on_file = self._output.stat().st_size
-            if on_file <= 64 << 20:
-                return attempt.printed_bytes + on_file
-            attempt.printed_bytes += on_file
-            os.truncate(self._output, 0)
-        return attempt.printed_bytes
+        file = os.fstat(self._output)
+        if file.st_blocks * 512 > _FILE_BYTES:
+            make_hole(self._output, file.st_size - KEPT_BYTES)
+        return file.st_size
+
+    def printed(self, attempt: Attempt, after: int, most_bytes: int) -> tuple[int, bytes]:
+        """What the attempt has printed from byte `after` on, or the last `most_bytes` of that.
+
+        Returns
+        -------
+        int, bytes
+            Where it begins, and what it is: nothing when the attempt does not run any more.
+        """
+        size = os.fstat(self._output).st_size
+        start = max(after, size - most_bytes)
+        found = os.pread(self._output, size - start, start) if start < size else b""
+        # The runner empties the file before the next attempt starts, and notes that before it runs.
+        return (start, found) if self._card.started()[0] == attempt.seq else (after, b"")
+
+    def said(self, attempt: Attempt) -> tuple[float, bytes] | None:
+        """How far the attempt says it is, if it said anything."""
+        return self._card.said(attempt.seq)
 
     def disk_bytes(self) -> int:
         """What lies in the folders that only this process has."""
         return sandbox.disk_bytes(self._own)
 
     def output(self) -> str:
-        """The last lines that the attempt which runs, or ran last, has printed."""
-        try:
-            with self._output.open("rb") as file:
-                end = file.seek(0, os.SEEK_END)
-                file.seek(max(0, end - _OUTPUT_BYTES))
-                return file.read(_OUTPUT_BYTES).decode(errors="replace")
-        except OSError:
-            return ""
+        """The last lines that the process has printed."""
+        size = os.fstat(self._output).st_size
+        return tail(os.pread(self._output, KEPT_BYTES, max(0, size - KEPT_BYTES)))
 
     # ── its end ──────────────────────────────────────────────────────────────────────────────────
 
@@ -227,7 +237,8 @@ class RunnerProcess:
         self._pipe.close()
         self._on_death(self)
         self._card.close()
-        for path in (self._card_path, self._output):
+        os.close(self._output)
+        for path in (self._card_path, self._output_path):
             path.unlink(missing_ok=True)
         if self._setting.sandbox is not None:  # any number of files, hence the thread
             self._loop.run_in_executor(None, partial(shutil.rmtree, self._own, ignore_errors=True))
@@ -268,6 +279,12 @@ class RunnerProcess:
         if flags & frames.REPLACE:
             self.is_retired = True
         attempt = self.sent.get(seq)
+        if flags & frames.PRINTS:
+            size, length = frames.PRINTED.unpack_from(rest)
+            start = frames.PRINTED.size
+            if attempt is not None:
+                attempt.printed = size, rest[start : start + length]
+            rest = rest[start + length :]
         if attempt is not None and self._setting.sandbox is not None:
             self._check(attempt, flags, rest)
         if (
