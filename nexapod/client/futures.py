@@ -99,14 +99,18 @@ class JobFuture(Shown, concurrent.futures.Future):  # type: ignore[type-arg]
 
         Of one that writes more than 1 MiB the end is kept.
         """
-        self._link.flush()
-        return self._link.ask(self._link.transport.log(self.job_id)).text
+        try:
+            return self._link.ask(self._link.transport.log(self.job_id)).text
+        except errors.NotFound:  # its submission is on its way, or was refused
+            return ""
 
     @property
     def progress(self) -> tuple[float, str] | None:
         """(fraction, message) of what the job said last with `nexapod.progress`, while it runs."""
-        self._link.flush()
-        return self._link.ask(self._link.transport.progress(self.job_id))
+        try:
+            return self._link.ask(self._link.transport.progress(self.job_id))
+        except errors.NotFound:
+            return None
 
     def running(self) -> bool:
         """Whether a node holds it."""

@@ -1,4 +1,4 @@
-"""How far running jobs say they are. Nothing of it is stored: a lost word is made up by the next."""
+"""How far running jobs say they are. Nothing is stored: a lost word is made up by the next."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import logging
 import math
 import time
@@ -27,6 +28,8 @@ T = TypeVar("T")
 _ENCODE = msgspec.msgpack.Encoder().encode
 _PATIENCE_S = 15.0
 _SLOWEST_BYTES_PER_S = 10_000
+#: A larger body is read piece by piece while it is sent: whole it would hold the loop up.
+_WHOLE_BYTES = 1 << 20
 _HEADERS = {"Accept": "application/msgpack"}
 
 
@@ -208,6 +211,8 @@ class Link:
 
         assert self._session is not None
         timeout = aiohttp.ClientTimeout(total=limit_s, sock_connect=10, sock_read=limit_s or 60)
+        if isinstance(body, bytes) and len(body) > _WHOLE_BYTES:
+            body = io.BytesIO(body)
         try:
             async with self._session.request(
                 method, self._base + path, data=body, timeout=timeout, headers=headers,

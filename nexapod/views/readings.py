@@ -240,7 +240,7 @@ def future_summary(future: JobFuture) -> FutureSummary:
     if future._place is JobState.FAILED:
         error, traceback = _failure(future)
         with contextlib.suppress(errors.NexapodError):
-            log = future.log
+            log = future._link.ask(future._link.transport.output(future.job_id))
     elif _is_left(future):
         why = (str(future._raised),)
     elif future._place is JobState.PENDING:
