@@ -107,6 +107,8 @@ def _runs(pieces: Iterable[Piece], after: int) -> Iterator[Piece]:
     for start, data in pieces:
         data = data[max(0, after - start) :]
         start = max(start, after)
+        if not data:
+            continue
         if start > end and parts:
             yield begin, b"".join(parts)
             parts = []

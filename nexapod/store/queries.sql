@@ -107,6 +107,8 @@ WHERE j.id = ?1 AND (?2 IS NULL OR a.epoch = ?2) ORDER BY a.epoch DESC LIMIT 1;
 -- name: pieces
 SELECT start, length(data) FROM printed WHERE seq = ? AND epoch = ? ORDER BY start;
 
--- name: pieces_after
+-- name: pieces_from  (from the one on that has this byte, or the last one)
 SELECT start, data FROM printed
-WHERE seq = ? AND epoch = ? AND start + length(data) > ? ORDER BY start;
+WHERE seq = ?1 AND epoch = ?2 AND start >= coalesce(
+  (SELECT max(start) FROM printed WHERE seq = ?1 AND epoch = ?2 AND start <= ?3), 0)
+ORDER BY start;

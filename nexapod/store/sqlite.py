@@ -460,7 +460,7 @@ class SqliteStore:
     def log(self, job_id: str, epoch: int | None = None, after: int = 0) -> JobLog | None:
         """See `Store.log`."""
         for seq, number, output, printed_bytes, is_open in self._run("log_of", job_id, epoch):
-            pieces = self._run("pieces_after", seq, number, after)
+            pieces = self._run("pieces_from", seq, number, after)
             start, end, text = together(pieces, output, printed_bytes, after, bool(is_open))
             return JobLog(number, start, end, text, bool(is_open))
         return None

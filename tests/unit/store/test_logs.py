@@ -46,6 +46,12 @@ def test_a_beginning_that_is_not_kept_is_a_gap_too():
     assert together([(2000, b"late\n")], "", None, 2001, True) == (2001, 2005, "ate\n")
 
 
+def test_a_gap_is_told_from_within():
+    assert together([(0, b"abc"), (10, b"x\n")], "", None, 5, True) == (
+        5, 12, "[… 5 bytes not kept …]\nx\n",
+    )  # fmt: skip
+
+
 def test_an_end_that_is_not_kept_is_a_gap_too():
     assert together([(0, b"a\n")], "", 12, 0, False) == (0, 12, "a\n[… 10 bytes not kept …]\n")
 
