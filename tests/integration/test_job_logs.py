@@ -150,7 +150,7 @@ def test_below_the_disks_reserve_no_log_is_kept(serve: Serve):
     job_id = client.submit(1)
     client.poll("n")
     coordinator.terminate()
-    full = Coordinator(coordinator.database, "--open", "--disk-reserve", "100000GB").start()
+    full = Coordinator(coordinator.database, "--open", "--disk-reserve", str(10**15)).start()
     try:
         client = full.client()
         reply = client.ask("POST", "/logs", {"node_id": "n", "chunks": [chunk(job_id, b"x")]})
@@ -161,14 +161,6 @@ def test_below_the_disks_reserve_no_log_is_kept(serve: Serve):
 
 
 # ── nodes ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def speaks(path: str, *lines: str) -> None:
-    for line in lines:
-        print(line)
-    package.progress(0.5, "half")
-    while not Path(path).exists():
-        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -203,6 +195,7 @@ def test_a_restart_of_the_coordinator_takes_no_line_from_a_job_that_runs(
             time.sleep(0.01)
 
     future = found.submit(counts, str(go))
+    found.flush()
     client = coordinator.client()
     eventually(lambda: log(client, future.job_id)["end"], "its first lines")
     coordinator.kill()
@@ -252,8 +245,15 @@ def test_in_the_sandbox_a_job_is_read_and_says_how_far_it_is(
         pytest.skip(f"cannot run here: {why}")
     found, _ = fleet("--sandbox", "--readable", str(tmp_path))
     go = tmp_path / "go"
-    future = found.submit(speaks, str(go), "hello", "from inside")
-    eventually(lambda: future.log == "hello\nfrom inside\n", "its lines")
+
+    def speaks(path: str) -> None:
+        print("hello from inside")
+        package.progress(0.5, "half")
+        while not Path(path).exists():
+            time.sleep(0.01)
+
+    future = found.submit(speaks, str(go))
+    eventually(lambda: future.log == "hello from inside\n", "its line")
     eventually(lambda: future.progress == (0.5, "half"), "its progress")
     go.touch()
     future.result(60)
