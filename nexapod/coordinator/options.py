@@ -39,7 +39,7 @@ class Limits(msgspec.Struct, frozen=True):
     bodies_bytes
         All bodies that are being read, together. One token may have a quarter of that.
     log_bytes
-        So much of what an attempt prints is kept: the end of it.
+        So much of what an attempt prints is kept: the end of it. 0: the last lines alone.
     """
 
     head_s: float = 10.0

@@ -53,7 +53,7 @@ class Pieces:
         """
         start, data = piece
         after = start + len(data)
-        data = data[max(0, self.end - start) :][-most_bytes:]
+        data = data[max(0, self.end - start, len(data) - most_bytes) :]
         start = after - len(data)
         if not data:
             return 0

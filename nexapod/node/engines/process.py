@@ -29,8 +29,7 @@ from nexapod.node.engines.groups import (
     kill_leftovers,
     signal_group,
 )
-from nexapod.node.engines.holes import make_hole
-from nexapod.node.engines.output import KEPT_BYTES, tail
+from nexapod.node.engines.output import KEPT_BYTES, make_hole, read_end, tail
 from nexapod.node.engines.setting import Setting
 
 #: More of an output than this is not left on file.
@@ -80,9 +79,7 @@ class RunnerProcess:
         self._setting = setting
         self._own = setting.directory / f"{name}.own"
         self.own_processes = 1 if setting.sandbox is None else 1 + sandbox.OWN_PROCESSES
-        self._output_path = setting.directory / f"{name}.out"
-        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
-        self._output = os.open(self._output_path, flags, 0o600)
+        self._output = setting.directory / f"{name}.out"
         self._card_path = setting.directory / f"{name}.card"
         self._card = Card(self._card_path, create=True)
         self._pipe, theirs = socket.socketpair()
@@ -99,10 +96,15 @@ class RunnerProcess:
         command, environment = self._setting.command(
             self._own, self._card_path, descriptor, self.devices
         )
-        return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=self._output, stderr=self._output,
-            pass_fds=(descriptor,), start_new_session=True, env=environment,
-        )  # fmt: skip
+        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+        output = os.open(self._output, flags, 0o600)
+        try:
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                pass_fds=(descriptor,), start_new_session=True, env=environment,
+            )  # fmt: skip
+        finally:
+            os.close(output)
 
     # ── attempts ─────────────────────────────────────────────────────────────────────────────────
 
@@ -149,7 +151,7 @@ class RunnerProcess:
 
         Only the end of it stays on file: a job that prints for days must not fill the disk.
         """
-        file = os.fstat(self._output)
+        file = self._output.stat()
         if file.st_blocks * 512 > _FILE_BYTES:
             make_hole(self._output, file.st_size - KEPT_BYTES)
         return file.st_size
@@ -162,9 +164,7 @@ class RunnerProcess:
         int, bytes
             Where it begins, and what it is: nothing when the attempt does not run any more.
         """
-        size = os.fstat(self._output).st_size
-        start = max(after, size - most_bytes)
-        found = os.pread(self._output, size - start, start) if start < size else b""
+        start, found = read_end(self._output, after, most_bytes)
         # The runner empties the file before the next attempt starts, and notes that before it runs.
         return (start, found) if self._card.started()[0] == attempt.seq else (after, b"")
 
@@ -178,8 +178,7 @@ class RunnerProcess:
 
     def output(self) -> str:
         """The last lines that the process has printed."""
-        size = os.fstat(self._output).st_size
-        return tail(os.pread(self._output, KEPT_BYTES, max(0, size - KEPT_BYTES)))
+        return tail(read_end(self._output, 0, KEPT_BYTES)[1])
 
     # ── its end ──────────────────────────────────────────────────────────────────────────────────
 
@@ -237,8 +236,7 @@ class RunnerProcess:
         self._pipe.close()
         self._on_death(self)
         self._card.close()
-        os.close(self._output)
-        for path in (self._card_path, self._output_path):
+        for path in (self._card_path, self._output):
             path.unlink(missing_ok=True)
         if self._setting.sandbox is not None:  # any number of files, hence the thread
             self._loop.run_in_executor(None, partial(shutil.rmtree, self._own, ignore_errors=True))

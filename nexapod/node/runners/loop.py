@@ -22,6 +22,7 @@ import msgspec
 
 from nexapod.core.records import AttemptReport, Value
 from nexapod.core.states import AttemptEnd
+from nexapod.node import progress  # noqa: F401  # it finds the card before a job runs
 from nexapod.node.engines import frames
 from nexapod.node.engines.card import Card
 from nexapod.node.engines.output import KEPT_BYTES, is_all, tail

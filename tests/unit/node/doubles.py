@@ -261,7 +261,8 @@ class CoordinatorDouble:
 
 
 def _keys(body: m.Logs) -> set[tuple[str, int]]:
-    return {(said.job_id, said.epoch) for said in (*body.chunks, *body.progress)}
+    chunks = {(chunk.job_id, chunk.epoch) for chunk in body.chunks}
+    return chunks | {(word.job_id, word.epoch) for word in body.progress}
 
 
 def answer(body: Any) -> web.Response:

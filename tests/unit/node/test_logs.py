@@ -9,7 +9,9 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -56,7 +58,8 @@ def says_in_a_child(path: str) -> None:
 def lies(path: str) -> None:
     from nexapod.node import progress
 
-    progress._CARD.say(7.0, b"\xff\xfe")  # type: ignore[union-attr]
+    assert progress._CARD is not None
+    progress._CARD.say(7.0, b"\xff\xfe")
     speaks_and_waits(path, "meanwhile")
 
 
@@ -251,6 +254,30 @@ def test_a_job_says_how_far_it_is_from_any_thread_and_only_the_last_word_counts(
     asyncio.run(main())
 
 
+def test_what_a_job_does_to_the_environment_keeps_none_from_saying(tmp_path: Path):
+    def clears_and_says(path: str) -> int:
+        os.environ.clear()
+        nexapod.progress(0.5)
+        while not Path(path).exists():
+            time.sleep(0.01)
+        return os.getpid()
+
+    async def main() -> None:
+        fleet = CoordinatorDouble()
+        async with Site(fleet) as site, Node(site.url, tmp_path / "n"):
+            pids = set()
+            for go in (tmp_path / "one", tmp_path / "two"):
+                job = fleet.submit(clears_and_says, str(go))
+                await fleet.wake()
+                await fleet.until(partial(fleet.words, job))
+                assert fleet.words(job) == [(0.5, "")]
+                go.touch()
+                pids.add(await fleet.result(job))
+            assert len(pids) == 1
+
+    asyncio.run(main())
+
+
 def test_a_process_that_the_job_started_says_how_far_it_is(tmp_path: Path):
     async def main() -> None:
         fleet = CoordinatorDouble()
@@ -319,7 +346,11 @@ def test_the_log_of_a_lost_lease_is_not_sent(tmp_path: Path):
 def prints_after_sigterm(path: str) -> None:
     import signal
 
-    signal.signal(signal.SIGTERM, lambda *_: print("told to end") or sys.exit(1))
+    def goodbye(*_: Any) -> None:
+        print("told to end")
+        sys.exit(1)
+
+    signal.signal(signal.SIGTERM, goodbye)
     Path(path).write_text(str(os.getpid()))
     time.sleep(60)
 
