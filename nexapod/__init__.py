@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nexapod.client.launch import connect, launch
     from nexapod.client.sweep import Sweep
     from nexapod.errors import JobCancelled, JobFailed, JobTimedOut, NexapodError
+    from nexapod.node.progress import progress
 
 __all__ = [
     "Fleet",
@@ -26,6 +27,7 @@ __all__ = [
     "Sweep",
     "connect",
     "launch",
+    "progress",
 ]
 
 #: Where each public name lives; loaded when first used, so that a node imports almost nothing.
@@ -42,6 +44,7 @@ _HOMES = {
     "_jupyter_server_extension_points": "nexapod.jupyter",
     "connect": "nexapod.client.launch",
     "launch": "nexapod.client.launch",
+    "progress": "nexapod.node.progress",
 }
 
 

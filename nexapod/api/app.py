@@ -12,7 +12,7 @@ from typing import Any, cast
 from aiohttp import web
 
 from nexapod import errors
-from nexapod.api import clients, nodes, operations, streams, tokens
+from nexapod.api import clients, logs, nodes, operations, streams, tokens
 from nexapod.api.answers import Ready, refusal
 from nexapod.api.connections import Connection
 from nexapod.api.gate import Gate, read_body
@@ -48,7 +48,7 @@ def _name_of(http: web.BaseRequest) -> str:
     return "none" if route is None else route.name
 
 
-_HANDLERS = _handlers(nodes, clients, streams, tokens, operations)
+_HANDLERS = _handlers(nodes, clients, logs, streams, tokens, operations)
 
 
 class Api:

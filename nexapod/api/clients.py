@@ -220,7 +220,7 @@ async def job_detail(request: Request, body: None) -> Ready:
         for row in attempts
     ]
     detail["waiting"] = service.waiting(job_id)
-    detail["progress"] = service.panel.progress(rows[0][0])
+    detail["progress"] = service.progress.of(job_id)
     detail["output"] = await service.read(service.store.output, job_id)
     return answer(detail)
 

@@ -95,8 +95,22 @@ class JobFuture(Shown, concurrent.futures.Future):  # type: ignore[type-arg]
 
     @property
     def log(self) -> str:
-        """The last lines the job wrote to stdout and stderr (at most 16 KiB), once it ended."""
-        return self._link.ask(self._link.transport.output(self.job_id))
+        """What the job wrote to stdout and stderr, up to now; of its last attempt.
+
+        Of one that writes more than 1 MiB the end is kept.
+        """
+        try:
+            return self._link.ask(self._link.transport.log(self.job_id)).text
+        except errors.NotFound:  # its submission is on its way, or was refused
+            return ""
+
+    @property
+    def progress(self) -> tuple[float, str] | None:
+        """(fraction, message) of what the job said last with `nexapod.progress`, while it runs."""
+        try:
+            return self._link.ask(self._link.transport.progress(self.job_id))
+        except errors.NotFound:
+            return None
 
     def why(self) -> list[str]:
         """Why the job waits, a sentence each: what it needs, and what each node lacks for it.

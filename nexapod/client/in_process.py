@@ -28,6 +28,7 @@ from nexapod.wire.codec import MSGPACK
 from nexapod.wire.messages import (
     Cancelled,
     Draining,
+    JobLog,
     MadeToken,
     NewJob,
     NewToken,
@@ -118,6 +119,14 @@ class InProcess:
         """See `Transport`."""
         text: str = await self._read("output", job_id)
         return text
+
+    async def log(self, job_id: str, epoch: int | None = None, after: int = 0) -> JobLog:
+        """See `Transport`."""
+        return await self.host.service.logs.read(job_id, epoch, after)
+
+    async def progress(self, job_id: str) -> tuple[float, str] | None:
+        """See `Transport`."""
+        return self.host.service.progress.of(job_id)
 
     async def job_columns(self, which: JobFilter) -> Columns:
         """See `Transport`."""

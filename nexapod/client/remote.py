@@ -202,6 +202,17 @@ class Remote:
         """See `Transport`."""
         return str((await self._detail(job_id))["output"])
 
+    async def log(self, job_id: str, epoch: int | None = None, after: int = 0) -> m.JobLog:
+        """See `Transport`."""
+        query = {"after": str(after)} | ({} if epoch is None else {"epoch": str(epoch)})
+        body = await self._ask("GET", f"/jobs/{job_id}/log", params=query)
+        return msgspec.json.decode(body, type=m.JobLog)
+
+    async def progress(self, job_id: str) -> tuple[float, str] | None:
+        """See `Transport`."""
+        said = (await self._detail(job_id))["progress"]
+        return None if said is None else (said[0], said[1])
+
     async def job_columns(self, which: JobFilter) -> Columns:
         """See `Transport`."""
         query = {"cursor": str(which.after_seq), "limit": str(which.limit)}

@@ -15,6 +15,7 @@ from nexapod.store.base import JobFilter
 from nexapod.wire.messages import (
     Cancelled,
     Draining,
+    JobLog,
     MadeToken,
     NewJob,
     NewToken,
@@ -107,6 +108,12 @@ class Transport(Protocol):
 
     async def output(self, job_id: str) -> str:
         """The last lines the job wrote."""
+
+    async def log(self, job_id: str, epoch: int | None = None, after: int = 0) -> JobLog:
+        """What is kept of what an attempt (None: the latest) printed, from byte `after` on."""
+
+    async def progress(self, job_id: str) -> tuple[float, str] | None:
+        """How far the job says it is, while it runs."""
 
     async def job_columns(self, which: JobFilter) -> Columns:
         """One page of jobs."""

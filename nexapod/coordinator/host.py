@@ -164,6 +164,7 @@ class Host:
                 self.service = Service(store, blobs, thread, keyring, room)
                 self.service.name, self.service.url = self.options.name, self.url
                 self.service.stop = self.stop
+                self.service.logs.most_bytes = self.options.limits.log_bytes
                 await self.service.start()
                 self.notes += store.notes
                 self._backups = Backups(

@@ -7,11 +7,12 @@ import socket
 import msgspec
 
 from nexapod import errors
+from nexapod.coordinator.joblogs import LOG_BYTES
 from nexapod.wire.trust import is_loopback
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """How long the coordinator waits for clients, and for how many of them.
+    """How long the coordinator waits for clients, for how many, and what it keeps of what they say.
 
     Attributes
     ----------
@@ -37,6 +38,8 @@ class Limits(msgspec.Struct, frozen=True):
         So many of those may follow events; the next one is refused.
     bodies_bytes
         All bodies that are being read, together. One token may have a quarter of that.
+    log_bytes
+        So much of what an attempt prints is kept: the end of it. 0: the last lines alone.
     """
 
     head_s: float = 10.0
@@ -51,6 +54,7 @@ class Limits(msgspec.Struct, frozen=True):
     connections_per_node_token: int = 4096
     streams_per_token: int = 32
     bodies_bytes: int = 512 * 1024 * 1024
+    log_bytes: int = LOG_BYTES
 
     @property
     def shortest_s(self) -> float:

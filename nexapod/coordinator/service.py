@@ -20,16 +20,19 @@ import msgspec
 
 from nexapod import errors
 from nexapod.coordinator.feed import Feed
+from nexapod.coordinator.joblogs import JobLogs
 from nexapod.coordinator.keyring import Author, Keyring
 from nexapod.coordinator.logs import Chronicle
 from nexapod.coordinator.meter import Meter
 from nexapod.coordinator.panel import Panel
+from nexapod.coordinator.progress import JobProgress
 from nexapod.coordinator.room import DiskRoom
 from nexapod.core import commands as c
 from nexapod.core import events as e
 from nexapod.core.board import Board
 from nexapod.core.credentials import Credential
 from nexapod.core.decide import Decision, Grant, Verdict, decide, dependencies
+from nexapod.core.deciding.registering import known_node
 from nexapod.core.records import AttemptReport, ClosedJob, LeasedJob, Value
 from nexapod.core.states import AttemptEnd
 from nexapod.core.waiting import reasons
@@ -37,7 +40,7 @@ from nexapod.ids import new_job_id
 from nexapod.store.base import Payload, Store
 from nexapod.store.blobs import BlobStore
 from nexapod.store.thread import StoreThread
-from nexapod.wire.messages import Draining
+from nexapod.wire import messages as m
 
 if TYPE_CHECKING:
     from nexapod.coordinator.backups import Backups
@@ -132,6 +135,9 @@ class Service:
         self.room = room or DiskRoom(None)
         self.board = Board()
         self.feed = Feed()
+        self.progress = JobProgress()
+        self.feed.listen(self.progress.follow)
+        self.logs = JobLogs(store, thread, self.room)
         self.panel = Panel(self)
         self.meter = Meter()
         self.chronicle = Chronicle()
@@ -510,6 +516,22 @@ class Service:
         verdicts: list[Verdict] = await self.execute(command)
         return verdicts
 
+    async def hear(self, told: m.Logs) -> list[tuple[str, int]]:
+        """Take what a node's attempts print and how far they are; what is not its own is returned.
+
+        Raises
+        ------
+        NotFound
+            The node is unknown.
+        """
+        known_node(self.board, told.node_id)
+        if self._refusal is not None:
+            raise self._refusal
+        strangers = self.progress.take(self.board, told.node_id, told.progress)
+        if told.chunks:
+            strangers |= await self.logs.append(told.node_id, told.chunks)
+        return sorted(strangers)
+
     async def cancel(self, job_ids: Sequence[str], note: e.Audited | None = None) -> list[Verdict]:
         """Cancel jobs; one verdict each."""
         unknown = [j for j in job_ids if j not in self.board.jobs and j not in self.board.recent]
@@ -518,7 +540,7 @@ class Service:
         verdicts: list[Verdict] = await self.execute(command, note)
         return verdicts
 
-    async def drain_node(self, node_id: str, note: e.Audited | None = None) -> Draining:
+    async def drain_node(self, node_id: str, note: e.Audited | None = None) -> m.Draining:
         """Give a node no more jobs. What it holds it finishes, what only queues there too.
 
         Raises
@@ -530,7 +552,7 @@ class Service:
             raise errors.NotFound("there is no node with this id")
         await self.execute(c.Leave(node_id, ()), None if node.left else note)
         running = len(node.leases)
-        return Draining(node_id, "draining" if running else "left", running)
+        return m.Draining(node_id, "draining" if running else "left", running)
 
     def waiting(self, job_id: str) -> list[str]:
         """Why a job waits, a sentence each; empty unless it does."""

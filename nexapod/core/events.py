@@ -56,6 +56,7 @@ class AttemptEnded(Event, frozen=True):
     output: str = ""
     peak_memory_bytes: int | None = None
     tell_node: bool = False
+    printed_bytes: int | None = None
 
 
 class JobRequeued(Event, frozen=True):

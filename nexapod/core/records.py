@@ -261,6 +261,8 @@ class AttemptReport(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         The last lines of stdout and stderr.
     peak_memory_bytes
         The largest resident size seen.
+    printed_bytes
+        All that it printed, of which `output` is the end. None: `output` is all.
     """
 
     job_id: str
@@ -271,3 +273,4 @@ class AttemptReport(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     run_s: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = None
     output: str = ""
     peak_memory_bytes: Whole | None = None
+    printed_bytes: Whole | None = None

@@ -28,6 +28,7 @@ from nexapod.node.gpus import find_gpus
 from nexapod.node.heartbeat import Heartbeat
 from nexapod.node.intake import Intake
 from nexapod.node.link import Link
+from nexapod.node.logs import LogStream
 from nexapod.node.options import NodeOptions
 from nexapod.node.poller import Poller
 from nexapod.node.process import log_to_stderr, run_on_loop, stop_on_signals
@@ -39,6 +40,7 @@ from nexapod.wire import messages as m
 
 _PATIENCE_S = 10.0
 _HURRIED_PATIENCE_S = 3.0
+_LOGS_S = 1.0
 
 
 class Agent:
@@ -88,6 +90,7 @@ class Agent:
             options.name, self._boot_id, self._link, self._registration, self.chronicle,
             self._holdings, self._end, self._cut_off,
         )  # fmt: skip
+        self._logs = LogStream(options.name, self._link, self.pool.running)
         self._draining = asyncio.Event()
         self._hurrying = asyncio.Event()
 
@@ -106,6 +109,7 @@ class Agent:
             return 0
         finally:
             await self.pool.close()
+            self._logs.close()
             await self._link.close()
             self._shelf.close()
             self.chronicle.flush()
@@ -197,6 +201,7 @@ class Agent:
             self.chronicle.say(f"ending {count(self.pool.busy(), 'job')} now")
             self.pool.kill_running("release")
         await finishing
+        await self._logs.drained(_LOGS_S)
         hurried = self._hurrying.is_set()
         if not await self._reporter.drained(_HURRIED_PATIENCE_S if hurried else _PATIENCE_S):
             kept = count(self._reporter.unsent, "result")
@@ -252,6 +257,7 @@ class Agent:
         """
         is_another = self._shelf.serves_another_than(fleet_id)
         kept, taken_up = self._reporter.serve(fleet_id)
+        self._logs.forget(is_another)
         if is_another:
             told = f"; keeping {count(kept, 'result')} for the one before" if kept else ""
             self.chronicle.warn(f"another fleet answers at {self._options.url}{told}")
@@ -268,6 +274,7 @@ class Agent:
     def finished(self, attempt: Attempt, flags: int, run_s: float, report: bytes) -> None:
         """See `Listener`."""
         self._intake.forget(attempt)
+        log = self._logs.ended(attempt)
         job_id, epoch = attempt.key
         if flags & frames.BLOB:
             value = msgspec.msgpack.decode(report, type=AttemptReport).value
@@ -275,7 +282,7 @@ class Agent:
             path = self.pool.setting.result(job_id, epoch)
             self._reporter.add_large(job_id, epoch, report, path, value.blob, value.size)
         else:
-            self._reporter.add_encoded(job_id, epoch, report)
+            self._reporter.add_encoded(job_id, epoch, report, log)
         if flags & frames.COMPLETED:
             self.chronicle.completed(attempt.label, run_s)
         else:
@@ -285,9 +292,10 @@ class Agent:
     def ended(self, attempt: Attempt, report: AttemptReport | None) -> None:
         """See `Listener`."""
         self._intake.forget(attempt)
+        log = self._logs.ended(attempt)
         if report is None:
             return
-        self._reporter.add(report)
+        self._reporter.add(report, log)
         if report.failure is not None:
             self.chronicle.failed(attempt.label, report.failure)
         elif report.end is AttemptEnd.CANCELLED:
@@ -297,6 +305,10 @@ class Agent:
     def room(self) -> None:
         """See `Listener`."""
         self._poller.room()
+
+    def looked(self) -> None:
+        """See `Listener`."""
+        self._logs.look()
 
     def say(self, text: str) -> None:
         """See `Listener`."""

@@ -31,15 +31,18 @@ class Attempt:
         A process in which others ran could not open it: it is tried once in one that is new.
     may_pickle
         Whether its result may be sent as a pickle.
-    peak_bytes, printed_bytes
-        The most memory it was seen to use, and what it printed that is no longer on file.
+    peak_bytes
+        The most memory it was seen to use.
+    printed
+        Once it is over, if its report does not tell all: how many bytes it printed, and the last
+        of them.
     excess
         The limit that it is ended for.
     """
 
     __slots__ = (
         "devices", "estimate", "excess", "expected_s", "function", "intent", "lease", "may_pickle",
-        "peak_bytes", "pickled", "printed_bytes", "seq", "wants_fresh",
+        "peak_bytes", "pickled", "printed", "seq", "wants_fresh",
     )  # fmt: skip
 
     def __init__(self, lease: Leased, function: str) -> None:
@@ -52,7 +55,8 @@ class Attempt:
         self.wants_fresh = False
         self.devices: tuple[str, ...] = ()
         self.may_pickle = True
-        self.peak_bytes = self.printed_bytes = 0
+        self.peak_bytes = 0
+        self.printed: tuple[int, bytes] | None = None
         self.excess: Failure | None = None
         self.pickled: bytes | None = None  # the function's bytes, shared with the cache
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import logging
 import math
 import time
@@ -27,6 +28,8 @@ T = TypeVar("T")
 _ENCODE = msgspec.msgpack.Encoder().encode
 _PATIENCE_S = 15.0
 _SLOWEST_BYTES_PER_S = 10_000
+#: A larger body is read piece by piece while it is sent: whole it would hold the loop up.
+_WHOLE_BYTES = 1 << 20
 _HEADERS = {"Accept": "application/msgpack"}
 
 
@@ -126,6 +129,10 @@ class Link:
         """``POST /results`` with a body that is already encoded."""
         return await self._post("/results", body, m.ResultsReply)
 
+    async def logs(self, body: m.Logs) -> m.LogsReply:
+        """``POST /logs``, once."""
+        return await self._post("/logs", body, m.LogsReply, forever=False)
+
     async def leave(self, body: m.Leave) -> m.Left:
         """``POST /leave``, once."""
         return await self._post("/leave", body, m.Left, forever=False)
@@ -204,6 +211,8 @@ class Link:
 
         assert self._session is not None
         timeout = aiohttp.ClientTimeout(total=limit_s, sock_connect=10, sock_read=limit_s or 60)
+        if isinstance(body, bytes) and len(body) > _WHOLE_BYTES:
+            body = io.BytesIO(body)
         try:
             async with self._session.request(
                 method, self._base + path, data=body, timeout=timeout, headers=headers,

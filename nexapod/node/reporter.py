@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,7 @@ from nexapod.wire import messages as m
 _COUNT = 2000
 _BYTES = 24 << 20
 _FULL_S = 1.0
+_LOG_S = 1.0
 #: Statuses of a single report that are no answer yet.
 _NOT_YET = frozenset({"unavailable", "storage_full", "slow_down"})
 
@@ -46,19 +48,32 @@ class Reporter:
         self._fresh: list[tuple[str, int | None, bytes]] = []
         self._writing: asyncio.Handle | None = None
         self._is_full = False
-        self._uploading: set[asyncio.Task[None]] = set()
-        self._uploads: set[tuple[str, int]] = set()
+        self._reports_later: set[asyncio.Task[None]] = set()
+        self._keys_later: set[tuple[str, int]] = set()
         self._news = asyncio.Event()
         self._told = asyncio.Event()
         if len(shelf.spool):
             self._news.set()
 
-    def add(self, report: AttemptReport) -> None:
-        """Report the end of an attempt."""
-        self.add_encoded(*encode_report(report))
+    def add(self, report: AttemptReport, log: asyncio.Future[None] | None = None) -> None:
+        """Report the end of an attempt; see `add_encoded`."""
+        self.add_encoded(*encode_report(report), log)
 
-    def add_encoded(self, job_id: str, epoch: int | None, report: bytes) -> None:
-        """Report with bytes that a runner encoded."""
+    def add_encoded(
+        self, job_id: str, epoch: int | None, report: bytes,
+        log: asyncio.Future[None] | None = None,
+    ) -> None:  # fmt: skip
+        """Report with bytes that a runner encoded.
+
+        Parameters
+        ----------
+        log
+            Done when the end of the attempt's log was sent, or could not be: who is told of the
+            end may look at the log at once. It is not waited for longer than a second.
+        """
+        if log is not None and epoch is not None:
+            self._later((job_id, epoch), self._after(log, job_id, epoch, report))
+            return
         self._fresh.append((job_id, epoch, report))
         if self._writing is None:
             # One write for all that end in this turn of the loop.
@@ -68,17 +83,20 @@ class Reporter:
         self, job_id: str, epoch: int, report: bytes, path: Path, sha256: str, size: int
     ) -> None:
         """Report once the result, the file at `path`, is stored by the coordinator."""
-        upload = asyncio.create_task(self._upload(job_id, epoch, report, path, sha256, size))
-        self._uploads.add((job_id, epoch))
-        self._uploading.add(upload)
-        upload.add_done_callback(self._uploading.discard)
+        self._later((job_id, epoch), self._upload(job_id, epoch, report, path, sha256, size))
+
+    def _later(self, key: tuple[str, int], work: Coroutine[None, None, None]) -> None:
+        waiting = asyncio.create_task(work)
+        self._keys_later.add(key)
+        self._reports_later.add(waiting)
+        waiting.add_done_callback(self._reports_later.discard)
 
     def serve(self, fleet_id: str) -> tuple[int, int]:
         """Report to this fleet from now on; see `Shelf.serve`."""
         if self._shelf.serves_another_than(fleet_id):
             self._spool()
-            for upload in self._uploading:
-                upload.cancel()  # its lease is lost, like those of jobs that run
+            for waiting in self._reports_later:
+                waiting.cancel()  # its lease is lost, like those of jobs that run
         found = self._shelf.serve(fleet_id)
         self._news.set()
         self._told.set()
@@ -87,12 +105,12 @@ class Reporter:
     @property
     def unsent(self) -> int:
         """How many reports have no answer yet."""
-        return len(self._shelf.spool) + len(self._fresh) + len(self._uploading)
+        return len(self._shelf.spool) + len(self._fresh) + len(self._reports_later)
 
     def holdings(self) -> list[tuple[str, int]]:
         """Leases of attempts that ended here and that the coordinator does not know of yet."""
         fresh = [(job_id, epoch) for job_id, epoch, _ in self._fresh if epoch is not None]
-        return [*self._shelf.spool.keys(), *fresh, *self._uploads]
+        return [*self._shelf.spool.keys(), *fresh, *self._keys_later]
 
     async def drained(self, patience_s: float | None) -> bool:
         """Wait until everything was answered; False when that took too long."""
@@ -135,6 +153,15 @@ class Reporter:
         self._fresh = []
         self._news.set()
 
+    async def _after(
+        self, log: asyncio.Future[None], job_id: str, epoch: int, report: bytes
+    ) -> None:
+        try:
+            await asyncio.wait({log}, timeout=_LOG_S)
+        finally:
+            self._keys_later.discard((job_id, epoch))
+        self.add_encoded(job_id, epoch, report)
+
     async def _upload(
         self, job_id: str, epoch: int, report: bytes, path: Path, sha256: str, size: int
     ) -> None:
@@ -158,7 +185,7 @@ class Reporter:
         else:
             self.add_encoded(job_id, epoch, report)
         finally:
-            self._uploads.discard((job_id, epoch))
+            self._keys_later.discard((job_id, epoch))
             path.unlink(missing_ok=True)
 
     async def _send(self, spool: Spool, items: list[Spooled], is_sure: bool = False) -> None:

@@ -11,6 +11,7 @@ from nexapod.core.commands import Order
 from nexapod.core.credentials import Credential
 from nexapod.core.events import Event
 from nexapod.core.records import ClosedJob, Snapshot, Value
+from nexapod.wire.messages import JobLog, LogChunk
 
 #: The columns of `Store.job_rows`, in order. `params` and `error` are JSON text.
 JOB_COLUMNS = (
@@ -124,6 +125,30 @@ class Store(Protocol):
 
     def output(self, job_id: str) -> str:
         """The last lines that the latest attempt wrote, empty when it wrote none."""
+
+    def append_logs(
+        self, node_id: str, chunks: Sequence[LogChunk], most_bytes: int, ended_after: float = 0.0
+    ) -> set[tuple[str, int]]:
+        """Keep what attempts of this node print, at most the last `most_bytes` of each.
+
+        What the process then acknowledges survives its death, but not that of the machine.
+
+        Parameters
+        ----------
+        ended_after
+            Attempts that had ended at this time (Unix seconds) take no more.
+
+        Returns
+        -------
+        set
+            The (job, epoch) that are not this node's, or ended before.
+        """
+
+    def log(self, job_id: str, epoch: int | None = None, after: int = 0) -> JobLog | None:
+        """What is kept of what an attempt (None: the latest) printed, from byte `after` on.
+
+        None when there is no such job or attempt.
+        """
 
     def job_rows(self, which: JobFilter) -> list[tuple[Any, ...]]:
         """Jobs as rows of `JOB_COLUMNS`."""

@@ -34,6 +34,11 @@ CREATE TEMP TRIGGER attempt_ended INSTEAD OF INSERT ON changes WHEN NEW.what = '
   SELECT RAISE(ABORT, 'an attempt ends that does not run') WHERE changes() = 0;
 END;
 
+-- (seq, epoch, bytes): it printed more than its last lines, which came with its end
+CREATE TEMP TRIGGER attempt_printed INSTEAD OF INSERT ON changes WHEN NEW.what = 'printed' BEGIN
+  UPDATE attempts SET printed_bytes = NEW.c WHERE seq = NEW.a AND epoch = NEW.b;
+END;
+
 -- (seq, state, epoch, node, at, not_before)
 CREATE TEMP TRIGGER job_placed INSTEAD OF INSERT ON changes WHEN NEW.what = 'place' BEGIN
   UPDATE jobs SET state = NEW.b, epoch = coalesce(NEW.c, epoch), node = NEW.d, started_at = NEW.e,

@@ -119,3 +119,21 @@ SELECT seq, epoch, node, leased_at, ended_at - run_s, ended_at, end FROM attempt
 WHERE (seq, epoch) IN (
   SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)
 );
+-- name: attempt_of  (the attempt if it is this node's, and did not end before that time)
+SELECT a.seq FROM jobs AS j JOIN attempts AS a ON a.seq = j.seq
+WHERE j.id = ? AND a.epoch = ? AND a.node = ? AND (a.ended_at IS NULL OR a.ended_at > ?);
+
+-- name: log_of  (of the latest attempt, when none is named; a job without one has a log too)
+SELECT j.seq, coalesce(a.epoch, 0), coalesce(a.output, ''), a.printed_bytes,
+       CASE WHEN a.epoch IS NULL THEN j.state IN ('pending','assigned') ELSE a.end IS NULL END
+FROM jobs AS j LEFT JOIN attempts AS a ON a.seq = j.seq
+WHERE j.id = ?1 AND (?2 IS NULL OR a.epoch = ?2) ORDER BY a.epoch DESC LIMIT 1;
+
+-- name: pieces
+SELECT start, length(data) FROM printed WHERE seq = ? AND epoch = ? ORDER BY start;
+
+-- name: pieces_from  (from the one on that has this byte, or the last one)
+SELECT start, data FROM printed
+WHERE seq = ?1 AND epoch = ?2 AND start >= coalesce(
+  (SELECT max(start) FROM printed WHERE seq = ?1 AND epoch = ?2 AND start <= ?3), 0)
+ORDER BY start;

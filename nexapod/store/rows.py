@@ -34,6 +34,7 @@ class Rows:
         self.placed: dict[int, tuple[Any, ...]] = {}
         self.setbacks: dict[int, tuple[Any, ...]] = {}
         self.ended: list[tuple[Any, ...]] = []
+        self.printed: list[tuple[Any, ...]] = []
         self.closed: list[tuple[Any, ...]] = []
         self.results: list[tuple[Any, ...]] = []
         self.nodes: dict[str, tuple[Any, ...]] = {}
@@ -105,6 +106,8 @@ class Rows:
                 event.output or None,
             )
         )
+        if event.printed_bytes is not None:
+            self.printed.append((event.seq, event.epoch, event.printed_bytes))
         self.tallies[f"node:{event.end}:{event.node_id}"] += 1
 
     def _requeue(self, event: e.JobRequeued) -> None:
@@ -176,6 +179,7 @@ class Rows:
         none = (None,)
         rows: list[tuple[Any, ...]] = [("lease", *row, None, None) for row in self.leased]
         rows += [("end", *row) for row in self.ended]
+        rows += [("printed", *row, *none * 5) for row in self.printed]
         rows += [("place", *row, None, None) for row in self.placed.values()]
         rows += [("set back", *row, *none * 5) for row in self.setbacks.values()]
         rows += [("close", *row, None) for row in self.closed]

@@ -1,4 +1,4 @@
--- Schema version 2. Every table is STRICT; CHECKs and keys are a second barrier behind the core.
+-- Schema version 3. Every table is STRICT; CHECKs and keys are a second barrier behind the core.
 
 CREATE TABLE meta (
   name TEXT PRIMARY KEY,
@@ -80,8 +80,19 @@ CREATE TABLE attempts (
   peak_memory_bytes INTEGER,
   error      TEXT,
   output     TEXT,
+  printed_bytes INTEGER,
   PRIMARY KEY (seq, epoch)
 ) STRICT, WITHOUT ROWID;
+
+-- What attempts printed, in pieces: `data` is what came from byte `start` on. The last lines, which
+-- come with an attempt's end, are in attempts.output.
+CREATE TABLE printed (
+  seq   INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+  start INTEGER NOT NULL CHECK (start >= 0),
+  data  BLOB NOT NULL,
+  UNIQUE (seq, epoch, start)
+) STRICT;
 
 CREATE TABLE nodes (
   id            TEXT PRIMARY KEY,

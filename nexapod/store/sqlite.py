@@ -37,9 +37,11 @@ from nexapod.core.states import AttemptEnd, JobState
 from nexapod.ids import new_boot_id
 from nexapod.store.base import ATTEMPT_PAGE, WHY_CHARACTERS, JobFilter, Payload, TokenRecord
 from nexapod.store.copies import copy_database, seal
+from nexapod.store.logs import Pieces, together
 from nexapod.store.rows import Rows
+from nexapod.wire.messages import JobLog, LogChunk
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 #: Rows per statement: few enough to stay far below SQLite's limit on variables.
 CHUNK = 1024
 #: Retries of retries that are followed.
@@ -247,10 +249,46 @@ class SqliteStore:
             with contextlib.suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
             raise self._not_stored(error) from error
-        self._logged_rows += self._db.total_changes - before + rows.large_bytes // PAGE_BYTES
         if rows.large_bytes > KEPT_BYTES:
             for sql, cells in parts:  # a statement keeps what was bound to it until it runs again
                 self._db.execute(sql, [None] * len(cells))  # padding alone: it changes nothing
+        self._note_written(before, rows.large_bytes)
+
+    def append_logs(
+        self, node_id: str, chunks: Sequence[LogChunk], most_bytes: int, ended_after: float = 0.0
+    ) -> set[tuple[str, int]]:
+        """See `Store.append_logs`."""
+        self._check_open()
+        logs: dict[tuple[str, int], Pieces | None] = {}
+        before, written = self._db.total_changes, 0
+        try:
+            # Nothing waits for these to be on the disk: the sync of the next commit brings them.
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute("BEGIN IMMEDIATE")
+            for chunk in chunks:
+                key = chunk.job_id, chunk.epoch
+                if key not in logs:
+                    logs[key] = self._log_of(*key, node_id, ended_after)
+                if (log := logs[key]) is not None:
+                    written += log.append((chunk.start, chunk.data), most_bytes)
+            self._db.execute("COMMIT")
+        except Exception as error:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            raise self._not_stored(error) from error
+        finally:
+            with contextlib.suppress(sqlite3.Error):  # closed: by a failure, which is being told
+                self._db.execute("PRAGMA synchronous = FULL")
+        self._note_written(before, written)
+        return {key for key, log in logs.items() if log is None}
+
+    def _log_of(self, job_id: str, epoch: int, *whose: Any) -> Pieces | None:
+        for (seq,) in self._run("attempt_of", job_id, epoch, *whose):
+            return Pieces(self._db, (seq, epoch), self._run("pieces", seq, epoch))
+        return None
+
+    def _note_written(self, changes_before: int, large_bytes: int) -> None:
+        self._logged_rows += self._db.total_changes - changes_before + large_bytes // PAGE_BYTES
         if self._logged_rows >= CHECKPOINT_ROWS:
             self._checkpoint()
 
@@ -418,6 +456,14 @@ class SqliteStore:
         """See `Store.output`."""
         rows = self._run("output", job_id)
         return str(rows[0][0]) if rows else ""
+
+    def log(self, job_id: str, epoch: int | None = None, after: int = 0) -> JobLog | None:
+        """See `Store.log`."""
+        for seq, number, output, printed_bytes, is_open in self._run("log_of", job_id, epoch):
+            pieces = self._run("pieces_from", seq, number, after)
+            start, end, text = together(pieces, output, printed_bytes, after, bool(is_open))
+            return JobLog(number, start, end, text, bool(is_open))
+        return None
 
     def job_rows(self, which: JobFilter) -> list[tuple[Any, ...]]:
         """See `Store.job_rows`."""

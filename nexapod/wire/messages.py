@@ -190,6 +190,42 @@ class ResultsReply(Struct, frozen=True):
     reports: list[ReportStatus]
 
 
+class LogChunk(Struct, frozen=True, gc=False):
+    """Something that an attempt printed: `data` is what came from its byte `start` on."""
+
+    job_id: Id
+    epoch: Epoch
+    start: Bytes
+    data: Annotated[bytes, Meta(max_length=4 * 1024 * 1024)]
+
+
+class Progress(Struct, frozen=True, gc=False):
+    """How far an attempt says it is: `fraction` of the whole, and a few words."""
+
+    job_id: Id
+    epoch: Epoch
+    fraction: Annotated[float, Meta(ge=0, le=1)]
+    message: Label = ""
+
+
+class Logs(Struct, frozen=True):
+    """``POST /logs``: what the node's attempts printed and how far they are, since the last one.
+
+    The chunks of one attempt come in order; where one begins after the end of the one before,
+    something in between is lost.
+    """
+
+    node_id: Id
+    chunks: Annotated[list[LogChunk], Meta(max_length=10_000)] = []
+    progress: Annotated[list[Progress], Meta(max_length=10_000)] = []
+
+
+class LogsReply(Struct, frozen=True):
+    """The answer to `Logs`. `dropped`: attempts that are not the node's; none of it is kept."""
+
+    dropped: list[tuple[str, int]] = []
+
+
 class Leave(Struct, frozen=True):
     """``POST /leave``: the node drains. Its listed leases (all, when None) go back at once."""
 
@@ -260,6 +296,21 @@ class Submitted(Struct, frozen=True, gc=False):
 
     job_id: str
     status: str
+
+
+class JobLog(Struct, frozen=True):
+    """``GET /jobs/{job_id}/log``: what is kept of what an attempt printed, from a byte on.
+
+    `text` tells of the bytes from `start` to `end`; what of them is not kept is one line that says
+    how much that is. `is_open`: the attempt runs (or is still to come, as `epoch` 0), so that
+    asking again from `end` on may give more.
+    """
+
+    epoch: int
+    start: int
+    end: int
+    text: str
+    is_open: bool
 
 
 class Cancelled(Struct, frozen=True):

@@ -10,6 +10,8 @@ from typing import Any
 
 import cloudpickle
 
+import nexapod
+
 
 def add(left: Any, right: Any = 1) -> Any:
     return left + right
@@ -66,12 +68,26 @@ def fail_until(path: str) -> int:
 def fail_first(folder: str) -> int:
     found = count(folder)
     if found < 2:
+        print(f"attempt {found} fails")
         raise ValueError(f"attempt {found}")
     return found
 
 
 def speak(text: str) -> None:
     print(text, flush=True)
+
+
+def speak_and_wait(path: str, *lines: str) -> None:
+    for line in lines:
+        print(line)
+    nexapod.progress(0.5, "half of it")
+    wait_for(path)
+    print("bye")
+
+
+def count_aloud(end: int) -> None:
+    for n in range(end):
+        print(n)
 
 
 def measure(temperature_k: float, seed: int = 0) -> dict[str, float]:

@@ -16,6 +16,7 @@ import pytest
 
 from nexapod.api.rows import job_rows_json, node_rows
 from nexapod.coordinator.panel import panel
+from nexapod.coordinator.progress import Said
 from nexapod.coordinator.service import Service
 from nexapod.core import commands as c
 from nexapod.core.records import AttemptReport, Capacity, Demand, NodeRecord
@@ -113,8 +114,9 @@ async def a_fleet_at_work(recorder: Recorder) -> None:
     assert await recorder.lease("lab-2") == ["fold-310"]
     await recorder.do(c.Renew("lab-1", (("urgent", 1, 1.5), ("fold-300", 1, 0.5)), LEASE_S))
     await recorder.read()
-    recorder.service.panel.progressed(1, 0.25, "step 250 of 1,000")
-    recorder.service.panel.progressed(2, None, "minimising")
+    recorder.service.progress.say(
+        [Said("fold-300", 1, 1, 0.25, "step 250 of 1,000"), Said("fold-310", 2, 1, 0.5, "")]
+    )
     await recorder.read()
     await recorder.report("lab-1", completed("urgent", 1, '"done"'))
     await recorder.report("lab-1", failed("fold-300", 1, message="ValueError: NaN in positions"))

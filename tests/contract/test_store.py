@@ -25,6 +25,7 @@ from nexapod.store.base import (
     JobFilter,
 )
 from nexapod.store.sqlite import SCHEMA_VERSION, SqliteStore
+from nexapod.wire.messages import JobLog, LogChunk
 from tests.contract.histories import Historian, history
 from tests.contract.stores import KINDS, Made, maker, remembered, restored, tables
 from tests.unit.core.builders import NOW, completed, failed, order
@@ -433,6 +434,152 @@ def test_the_last_lines_of_the_latest_attempt_are_kept(full: SqliteStore) -> Non
     assert full.output("nobody") == ""
 
 
+# ── logs ─────────────────────────────────────────────────────────────────────────────────────────
+
+ROOM = 1 << 20
+
+
+def told(store: SqliteStore, *pieces: tuple[int, bytes], most_bytes: int = ROOM) -> None:
+    """The node `a` tells what the first attempt of `j` printed."""
+    chunks = [LogChunk("j", 1, start, data) for start, data in pieces]
+    assert store.append_logs("a", chunks, most_bytes) == set()
+
+
+def log(store: SqliteStore, epoch: int | None = None, after: int = 0) -> JobLog:
+    found = store.log("j", epoch, after)
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def running(store: SqliteStore) -> Historian:
+    """A desk whose job `j` runs on `a`."""
+    desk = lab()
+    desk.submit(order("j", retries=1))
+    desk.poll("a")
+    commit_all(store, desk)
+    return desk
+
+
+def test_a_job_that_waits_has_an_empty_log_that_is_open(store: SqliteStore) -> None:
+    desk = lab()
+    desk.submit("j")
+    commit_all(store, desk)
+    assert store.log("j") == JobLog(0, 0, 0, "", True)
+    desk.cancel("j")
+    commit_all(store, desk)
+    assert store.log("j") == JobLog(0, 0, 0, "", False)
+    assert store.log("nobody") is None
+    assert store.log("j", 1) is None
+
+
+def test_a_log_grows_and_is_read_on(store: SqliteStore, running: Historian) -> None:
+    told(store, (0, b"one\n"), (4, b"two\n"))
+    assert log(store) == JobLog(1, 0, 8, "one\ntwo\n", True)
+    told(store, (8, b"three\n"))
+    assert log(store, after=8) == JobLog(1, 8, 14, "three\n", True)
+    assert log(store, after=14) == JobLog(1, 14, 14, "", True)
+
+
+def test_the_end_of_an_attempt_closes_its_log_with_the_last_lines(
+    store: SqliteStore, running: Historian
+) -> None:
+    told(store, (0, b"one\ntwo\n"))
+    report = completed("j", 1)
+    running.tell("a", msgspec.structs.replace(report, output="two\nthree\n", printed_bytes=14))
+    commit_all(store, running)
+    assert log(store) == JobLog(1, 0, 14, "one\ntwo\nthree\n", False)
+    told(store, (8, b"three\n"))  # the rest comes late: nothing is told twice
+    assert log(store) == JobLog(1, 0, 14, "one\ntwo\nthree\n", False)
+
+
+def test_a_repeat_adds_nothing(store: SqliteStore, running: Historian) -> None:
+    for _ in range(2):
+        told(store, (0, b"one\n"), (4, b"two\n"))
+    told(store, (2, b"e\ntwo\nthree\n"))
+    assert log(store).text == "one\ntwo\nthree\n"
+
+
+def test_two_attempts_keep_two_logs(store: SqliteStore, running: Historian) -> None:
+    told(store, (0, b"first\n"))
+    running.tell("a", failed("j", 1))
+    running.wait(5)
+    running.tick()
+    running.poll("b")
+    commit_all(store, running)
+    assert store.append_logs("b", [LogChunk("j", 2, 0, b"second\n")], ROOM) == set()
+    assert log(store).text == "second\n"
+    assert log(store, 1) == JobLog(1, 0, 6, "first\n", False)
+    assert log(store, 2) == JobLog(2, 0, 7, "second\n", True)
+
+
+def test_a_node_writes_no_log_but_those_of_its_own_attempts(
+    store: SqliteStore, running: Historian
+) -> None:
+    mine = LogChunk("j", 1, 0, b"mine\n")
+    strange = [LogChunk("j", 2, 0, b"x"), LogChunk("nobody", 1, 0, b"x")]
+    assert store.append_logs("b", [mine], ROOM) == {("j", 1)}
+    assert store.append_logs("a", [*strange, mine], ROOM) == {("j", 2), ("nobody", 1)}
+    assert log(store).text == "mine\n"
+
+
+def test_an_attempt_that_has_long_been_over_takes_no_more(
+    store: SqliteStore, running: Historian
+) -> None:
+    running.tell("a", completed("j", 1))
+    commit_all(store, running)
+    late = [LogChunk("j", 1, 0, b"late\n")]
+    assert store.append_logs("a", late, ROOM, running.at) == {("j", 1)}
+    assert store.append_logs("a", late, ROOM, running.at - 1) == set()
+    assert log(store).text == "late\n"
+
+
+def test_of_a_flood_the_end_is_kept_within_the_limit(
+    store: SqliteStore, running: Historian
+) -> None:
+    limit, line, count = 100_000, b"x" * 99 + b"\n", 5000
+    for at in range(count):
+        told(store, (at * 100, line), most_bytes=limit)
+    ((kept, pieces),) = store._db.execute("SELECT sum(length(data)), count(*) FROM printed")
+    assert limit / 2 < kept <= limit
+    assert pieces < 20
+    found = log(store)
+    assert found.end == count * 100
+    assert found.text == f"[… {count * 100 - kept:,} bytes not kept …]\n" + found.text[-kept:]
+    assert found.text.endswith(line.decode())
+
+
+def test_very_many_small_pieces_are_limited_too(store: SqliteStore, running: Historian) -> None:
+    told(store, *((at * 2, b"x") for at in range(5000)), most_bytes=100_000)
+    ((pieces,),) = store._db.execute("SELECT count(*) FROM printed")
+    assert pieces <= 100_000 / 256
+
+
+def test_a_piece_larger_than_the_limit_keeps_its_end(
+    store: SqliteStore, running: Historian
+) -> None:
+    told(store, (0, b"x" * 50 + b"the end\n"), most_bytes=8)
+    assert log(store).text == "[… 50 bytes not kept …]\nthe end\n"
+
+
+def test_a_log_that_cannot_be_written_leaves_nothing_behind(
+    store: SqliteStore, running: Historian
+) -> None:
+    store._db.execute("CREATE TEMP TRIGGER no BEFORE INSERT ON printed WHEN NEW.start > 4 "
+                      "BEGIN SELECT RAISE(ABORT, 'no'); END")  # fmt: skip
+    with pytest.raises(errors.Unavailable):
+        told(store, (0, b"one\n"), (9, b"two\n"))
+    assert log(store).text == ""
+    assert store._db.execute("PRAGMA synchronous").fetchone() == (2,)
+    told(store, (0, b"one\n"))
+    assert log(store).text == "one\n"
+    running.tell("a", completed("j", 1))
+    commit_all(store, running)
+
+
+# ── rows ─────────────────────────────────────────────────────────────────────────────────────────
+
+
 def column(rows: list[tuple[object, ...]], name: str) -> list[object]:
     return [row[JOB_COLUMNS.index(name)] for row in rows]
 
@@ -581,6 +728,22 @@ def test_what_is_committed_survives_a_process_that_never_closes(tmp_path: Path) 
     store = SqliteStore(path)
     assert remembered(restored(store, desk), desk.mono_s) == remembered(desk.board, desk.mono_s)
     assert is_whole(store)
+    store.close()
+
+
+def test_a_log_survives_a_process_that_never_closes(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.db"
+    child = os.fork()
+    if child == 0:
+        store, desk = SqliteStore(path), lab()
+        desk.submit("j")
+        desk.poll("a")
+        commit_all(store, desk)
+        store.append_logs("a", [LogChunk("j", 1, 0, b"kept\n")], ROOM)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    store = SqliteStore(path)
+    assert log(store).text == "kept\n"
     store.close()
 
 

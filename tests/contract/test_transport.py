@@ -24,6 +24,7 @@ from nexapod.client.futures import JobFuture, RemoteTraceback
 from nexapod.client.sweep import grid
 from nexapod.core.records import Failure
 from nexapod.store.base import ATTEMPT_COLUMNS, JOB_COLUMNS, JobFilter
+from nexapod.wire.messages import JobLog
 from tests.contract import calls
 
 #: How long a test waits for what must come. Nothing is measured by it.
@@ -143,6 +144,45 @@ def test_what_a_job_printed_is_kept(fleet: Fleet) -> None:
     future = fleet.submit(calls.speak, "hello from afar")
     future.result(SOON_S)
     assert "hello from afar" in future.log
+
+
+def until(look: Any, what: str) -> Any:
+    looked = threading.Event()
+    for _ in range(int(SOON_S * 20)):
+        if found := look():
+            return found
+        looked.wait(0.05)
+    raise AssertionError(f"never: {what}")
+
+
+def test_a_job_is_read_and_says_how_far_it_is_while_it_runs(fleet: Fleet, gate: Path) -> None:
+    future = fleet.submit(calls.speak_and_wait, str(gate), "hello", "wörld")
+    until(lambda: future.log == "hello\nwörld\n", "its lines")
+    assert until(lambda: future.progress, "its progress") == (0.5, "half of it")
+    assert not future.done()
+    part = ask(fleet, "log", future.job_id, 1, 6)
+    assert part == JobLog(1, 6, 13, "wörld\n", True)
+    gate.touch()
+    future.result(SOON_S)
+    assert future.log == "hello\nwörld\nbye\n"
+    assert ask(fleet, "log", future.job_id, None, 13) == JobLog(1, 13, 17, "bye\n", False)
+    assert future.progress is None
+
+
+def test_a_log_longer_than_the_last_lines_is_whole_at_once(fleet: Fleet) -> None:
+    future = fleet.submit(calls.count_aloud, 20_000)
+    future.result(SOON_S)
+    assert future.log == "".join(f"{n}\n" for n in range(20_000))
+
+
+def test_each_attempt_has_a_log(fleet: Fleet, tmp_path: Path) -> None:
+    future = fleet.options(retries=1).submit(calls.fail_first, str(tmp_path))
+    future.result(SOON_S)
+    assert "attempt 1" in ask(fleet, "log", future.job_id, 1, 0).text
+    assert future.log == ""
+    for epoch, job_id in ((3, future.job_id), (None, "no-such-job")):
+        with pytest.raises(errors.NotFound):
+            ask(fleet, "log", job_id, epoch, 0)
 
 
 def test_what_cannot_be_pickled_is_a_type_error_in_one_sentence(fleet: Fleet) -> None:

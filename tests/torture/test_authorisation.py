@@ -120,6 +120,7 @@ def ask(world: World, route: Route, who: Holder, whose: Holder) -> Any:
         "lease": {"node_id": node_id},
         "heartbeat": {"node_id": node_id},
         "results": {"node_id": node_id, "reports": []},
+        "logs": {"node_id": node_id},
         "leave": {"node_id": node_id, "release": []},
         "submit": {"data": 1},
         "cancel_many": {"job_ids": [job_id]},

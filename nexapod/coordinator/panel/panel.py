@@ -20,6 +20,7 @@ from nexapod.coordinator.panel.pace import WIDTH_S, Pace
 from nexapod.coordinator.panel.reader import Reader
 from nexapod.coordinator.panel.roster import Roster
 from nexapod.coordinator.panel.rows import node_row, patch_of
+from nexapod.coordinator.progress import Said
 from nexapod.core import events as e
 from nexapod.core.records import NodeView
 from nexapod.core.states import JobState
@@ -57,18 +58,18 @@ class Panel:
         self.clock = time.time
         self._service = service
         self._readers: dict[Reader, None] = {}
-        self._progress: dict[int, tuple[float | None, str]] = {}
         self._ticking: asyncio.Task[None] | None = None
         self._deaf: Callable[[], None] | None = None
         self._forget()
         service.feed.listen(self._count)
+        service.progress.listen(self._hear_progress)
 
     def _forget(self) -> None:
         """Know nothing of what anybody was told."""
         self._leased_at: dict[int, float] = {}
         self._news = News(self._leased_at)
         self._roster = Roster()
-        self._progressed: set[int] = set()
+        self._progress: dict[int, tuple[float, str]] = {}  # since the last tick
         self._told: tuple[Any, ...] = ()
         self._told_at = 0.0
         self._paced_at = 0.0
@@ -78,24 +79,18 @@ class Panel:
     def _count(self, events: Sequence[e.Event]) -> None:
         """At all times."""
         self.pace.hear(events, self.clock())
-        if self._progress:
-            for event in events:
-                if type(event) is e.AttemptEnded:
-                    self._progress.pop(event.seq, None)
 
     def _hear(self, events: Sequence[e.Event]) -> None:
         """While somebody reads."""
         self._news.hear(events)
 
-    def progressed(self, seq: int, fraction: float | None, message: str) -> None:
-        """A job's attempt told how far it is. Kept until that attempt ends."""
-        self._progress[seq] = fraction, message
-        if self._readers:
-            self._progressed.add(seq)
-
-    def progress(self, seq: int) -> tuple[float | None, str] | None:
-        """How far the job's attempt is, by its last word."""
-        return self._progress.get(seq)
+    def _hear_progress(self, words: Sequence[Said]) -> None:
+        """Keep the last word of each attempt that runs for the next tick."""
+        for word in words if self._readers else ():
+            if word.fraction is None:
+                self._progress.pop(word.seq, None)
+            else:
+                self._progress[word.seq] = word.fraction, word.message
 
     # ── who reads ────────────────────────────────────────────────────────────────────────────────
 
@@ -159,7 +154,8 @@ class Panel:
             yield _encode({"t": "jobs", "rows": jobs})
         for attempts in _chunks(await self._attempts()):
             yield _encode({"t": "attempts", "rows": attempts})
-        for progress in _chunks([[seq, *told] for seq, told in self._progress.items()]):
+        said = self._service.progress.all()
+        for progress in _chunks([[word.seq, word.fraction, word.message] for word in said]):
             yield _encode({"t": "progress", "rows": progress})
         yield _encode({"t": "pace", "width_s": WIDTH_S, "rows": list(self.pace.buckets)})
         yield b'{"t":"ready"}'
@@ -241,13 +237,12 @@ class Panel:
         news, self._news = self._news, News(self._leased_at)
         if news.unclear:
             await self._clear_up(news)
-        progressed = [[seq, *told] for seq in self._progressed if (told := self.progress(seq))]
-        self._progressed.clear()
+        progress, self._progress = self._progress, {}
         return [
             *_messages("jobs", news.jobs.values()),
             *_messages("patch", news.patches.values()),
             *_messages("attempts", news.attempts.values()),
-            *_messages("progress", progressed),
+            *_messages("progress", [[seq, *said] for seq, said in progress.items()]),
             *_messages("nodes", self._roster.tell(self._views())),
             *_messages("pace", closed, width_s=WIDTH_S),
             *self._tick_message(now, must=news.is_revoking),

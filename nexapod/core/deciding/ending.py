@@ -40,6 +40,7 @@ def end_attempt(
         report.output if report is not None else "",
         report.peak_memory_bytes if report is not None else None,
         tell_node,
+        report.printed_bytes if report is not None else None,
     )
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psutil
 
-#: The environment variable by which everything that a runner has started is found again.
-MARK = "NEXAPOD_CARD"
+from nexapod.node.engines.card import MARK
+
 _LISTS_CHILDREN = Path(f"/proc/self/task/{os.getpid()}/children").exists()
 
 

@@ -18,8 +18,8 @@ class Used(Protocol):
     pid: int
     own_processes: int
 
-    def printed_bytes(self, attempt: Attempt) -> int:
-        """What the attempt has written to stdout and stderr."""
+    def printed_bytes(self) -> int:
+        """What the attempt that runs has written to stdout and stderr."""
 
     def disk_bytes(self) -> int:
         """What lies in the folders that only this process has."""
@@ -33,7 +33,7 @@ class Limits(msgspec.Struct, frozen=True):
     processes
         Processes that one job may have started and that run at the same time.
     output_bytes
-        Bytes one job may write to stdout and stderr, of which only the last lines are kept.
+        Bytes one job may write to stdout and stderr, of which only the end is kept.
     disk_bytes
         Bytes of files in the folders of one job, where it has folders of its own (a sandbox).
     """
@@ -60,7 +60,7 @@ class Limits(msgspec.Struct, frozen=True):
                 f"started {count:,} processes that ran at once, more than this node's "
                 f"{self.processes:,} (--max-processes)",
             )
-        used_bytes = runner.printed_bytes(attempt)
+        used_bytes = runner.printed_bytes()
         if used_bytes > self.output_bytes:
             return Failure(
                 "output",

@@ -20,5 +20,8 @@ class Listener(Protocol):
     def room(self) -> None:
         """The pool may want more."""
 
+    def looked(self) -> None:
+        """The pool has looked at what runs, as it does several times a second."""
+
     def say(self, text: str) -> None:
         """A line for the log."""

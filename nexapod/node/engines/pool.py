@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from nexapod.core.records import AttemptReport
 from nexapod.core.states import AttemptEnd
@@ -13,6 +13,7 @@ from nexapod.node.attempt import Attempt, Intent, Key
 from nexapod.node.engines import frames
 from nexapod.node.engines.crew import Crew
 from nexapod.node.engines.listener import Listener
+from nexapod.node.engines.output import KEPT_BYTES
 from nexapod.node.engines.placement import AHEAD_S, idle_slot, short_slot, wanted
 from nexapod.node.engines.process import RunnerProcess
 from nexapod.node.engines.setting import Setting
@@ -94,6 +95,13 @@ class Pool:
                 else:
                     held.append(Holding(*attempt.key))
         return held
+
+    def running(self) -> Iterator[tuple[RunnerProcess, Attempt, float]]:
+        """What runs, on which process, and for how many seconds."""
+        now_ns = time.monotonic_ns()
+        for runner in self._crew.living:
+            if (found := runner.running()) is not None:
+                yield runner, found[0], (now_ns - found[1]) / 1e9
 
     def end(self, key: Key, intent: Intent) -> bool:
         """End one attempt: at once where it waits, with its process group where it runs."""
@@ -244,7 +252,7 @@ class Pool:
         if not is_again:
             self._estimates.learn(attempt.estimate, run_s)
         if is_again:
-            attempt.wants_fresh, attempt.seq = True, 0
+            attempt.wants_fresh, attempt.seq, attempt.printed = True, 0, None
         elif attempt.intent in ("cancel", "lost"):
             self._tell_unstarted(attempt, attempt.intent)
         else:
@@ -268,7 +276,10 @@ class Pool:
         elif victim is not None:
             run_s = (time.monotonic_ns() - started_ns) / 1e9
             assert runner.exit_code is not None
-            report = verdict(attempt, runner.exit_code, run_s, runner.output(), attempt.peak_bytes)
+            start, printed = runner.printed(attempt, 0, KEPT_BYTES)
+            if printed:
+                attempt.printed = start + len(printed), printed
+            report = verdict(attempt, runner.exit_code, run_s, attempt.peak_bytes)
             self._listener.ended(attempt, report)
         self._detach(runner)
         for attempt in runner.sent.values():  # ended on purpose before they started
@@ -327,6 +338,7 @@ class Pool:
 
     def looked(self) -> None:
         """The watch has been round."""
+        self._listener.looked()
         self._pump()
 
     def _give_back_stuck(self) -> None:

@@ -29,9 +29,11 @@ from nexapod.node.engines.groups import (
     kill_leftovers,
     signal_group,
 )
+from nexapod.node.engines.output import KEPT_BYTES, make_hole, read_end, tail
 from nexapod.node.engines.setting import Setting
 
-_OUTPUT_BYTES = 16 << 10
+#: More of an output than this is not left on file.
+_FILE_BYTES = 64 << 20
 _KILL_AFTER_S = 2.0
 _READ_BYTES = 1 << 18
 _FRAME_BYTES = 64 << 20  # results that are larger come as files
@@ -144,32 +146,39 @@ class RunnerProcess:
             attempt.seq = 0
         return back
 
-    def printed_bytes(self, attempt: Attempt) -> int:
+    def printed_bytes(self) -> int:
         """What the attempt that runs has printed.
 
-        Its file is kept small meanwhile: a job that prints for days must not fill the disk.
+        Only the end of it stays on file: a job that prints for days must not fill the disk.
         """
-        with contextlib.suppress(OSError):
-            on_file = self._output.stat().st_size
-            if on_file <= 64 << 20:
-                return attempt.printed_bytes + on_file
-            attempt.printed_bytes += on_file
-            os.truncate(self._output, 0)
-        return attempt.printed_bytes
+        file = self._output.stat()
+        if file.st_blocks * 512 > _FILE_BYTES:
+            make_hole(self._output, file.st_size - KEPT_BYTES)
+        return file.st_size
+
+    def printed(self, attempt: Attempt, after: int, most_bytes: int) -> tuple[int, bytes]:
+        """What the attempt has printed from byte `after` on, or the last `most_bytes` of that.
+
+        Returns
+        -------
+        int, bytes
+            Where it begins, and what it is: nothing when the attempt does not run any more.
+        """
+        start, found = read_end(self._output, after, most_bytes)
+        # The runner empties the file before the next attempt starts, and notes that before it runs.
+        return (start, found) if self._card.started()[0] == attempt.seq else (after, b"")
+
+    def said(self, attempt: Attempt) -> tuple[float, bytes] | None:
+        """How far the attempt says it is, if it said anything."""
+        return self._card.said(attempt.seq)
 
     def disk_bytes(self) -> int:
         """What lies in the folders that only this process has."""
         return sandbox.disk_bytes(self._own)
 
     def output(self) -> str:
-        """The last lines that the attempt which runs, or ran last, has printed."""
-        try:
-            with self._output.open("rb") as file:
-                end = file.seek(0, os.SEEK_END)
-                file.seek(max(0, end - _OUTPUT_BYTES))
-                return file.read(_OUTPUT_BYTES).decode(errors="replace")
-        except OSError:
-            return ""
+        """The last lines that the process has printed."""
+        return tail(read_end(self._output, 0, KEPT_BYTES)[1])
 
     # ── its end ──────────────────────────────────────────────────────────────────────────────────
 
@@ -268,6 +277,12 @@ class RunnerProcess:
         if flags & frames.REPLACE:
             self.is_retired = True
         attempt = self.sent.get(seq)
+        if flags & frames.PRINTS:
+            size, length = frames.PRINTED.unpack_from(rest)
+            start = frames.PRINTED.size
+            if attempt is not None:
+                attempt.printed = size, rest[start : start + length]
+            rest = rest[start + length :]
         if attempt is not None and self._setting.sandbox is not None:
             self._check(attempt, flags, rest)
         if (

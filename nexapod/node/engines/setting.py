@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from nexapod.node.engines import sandbox
-from nexapod.node.engines.groups import MARK
+from nexapod.node.engines.card import MARK
 from nexapod.node.engines.limits import Limits
 
 _MAIN = Path(__file__).parents[1] / "runners" / "__main__.py"

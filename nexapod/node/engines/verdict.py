@@ -9,6 +9,7 @@ import msgspec
 from nexapod.core.records import AttemptReport, Failure
 from nexapod.core.states import AttemptEnd
 from nexapod.node.attempt import Attempt
+from nexapod.node.engines.output import tail
 
 _SENTENCES = {
     "SIGSEGV": "segmentation fault",
@@ -23,7 +24,7 @@ _SENTENCES = {
 
 
 def verdict(
-    attempt: Attempt, exit_code: int, run_s: float | None, output: str, peak_bytes: int
+    attempt: Attempt, exit_code: int, run_s: float | None, peak_bytes: int
 ) -> AttemptReport | None:
     """The report for an attempt that ended with its process.
 
@@ -40,6 +41,7 @@ def verdict(
     if attempt.intent == "lost":
         return None
     end, failure = AttemptEnd.FAILED, None
+    printed_bytes, printed = attempt.printed or (0, b"")
     if attempt.intent == "cancel":
         end = AttemptEnd.CANCELLED
     elif attempt.intent == "release":
@@ -52,8 +54,9 @@ def verdict(
         end=end,
         failure=failure,
         run_s=run_s,
-        output=output,
+        output=tail(printed),
         peak_memory_bytes=peak_bytes or None,
+        printed_bytes=printed_bytes or None,
     )
 
 

@@ -101,7 +101,7 @@ class Watch:
             if attempt.intent is None:
                 self._judge(runner, attempt, elapsed_s, measure)
             elif measure:
-                runner.printed_bytes(attempt)
+                runner.printed_bytes()
         self._watched.looked()
 
     def _judge(

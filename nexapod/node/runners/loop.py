@@ -22,8 +22,10 @@ import msgspec
 
 from nexapod.core.records import AttemptReport, Value
 from nexapod.core.states import AttemptEnd
+from nexapod.node import progress  # noqa: F401  # it finds the card before a job runs
 from nexapod.node.engines import frames
 from nexapod.node.engines.card import Card
+from nexapod.node.engines.output import KEPT_BYTES, is_all, tail
 from nexapod.node.runners.calls import Opener, value_from
 from nexapod.node.runners.data import NotARunner, load_run
 from nexapod.node.runners.emptying import OwnFolder
@@ -32,7 +34,6 @@ from nexapod.node.runners.tools import Tools
 from nexapod.node.runners.traces import Memory, Traces, clean_main
 
 INLINE_BYTES = 16 << 20
-OUTPUT_BYTES = 16 << 10
 _HIGH_DESCRIPTOR = 200
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -127,6 +128,9 @@ class Runner:
         if value is not None and value.size > INLINE_BYTES:
             value = self._store(run, value)
             flags |= frames.BLOB
+        size, printed = self._take_output()
+        output = tail(printed) if size else ""
+        is_told = not size or is_all(output, printed, size)
         report = AttemptReport(
             job_id=run.job_id,
             epoch=run.epoch,
@@ -135,13 +139,18 @@ class Runner:
             failure=failure,
             run_s=run_ns / 1e9,
             peak_memory_bytes=self._memory.peak_bytes(),
-            output=self._take_output(),
+            output=output,
+            printed_bytes=None if is_told else size,
         )
+        head = b""
+        if not is_told:
+            head = frames.PRINTED.pack(size, len(printed)) + printed
+            flags |= frames.PRINTS
         value = failure = None
         if self._must_go or self._traces.undo() or not self._empty():
             self._must_go = True
             flags |= frames.REPLACE
-        self._write(frames.encode_done(run.seq, flags, run_ns, _ENCODE(report)))
+        self._write(frames.encode_done(run.seq, flags, run_ns, head + _ENCODE(report)))
         return not self._must_go
 
     def _attempt(self, run: frames.Run) -> Value:
@@ -166,8 +175,8 @@ class Runner:
         """Delete what the job left in the folders. False when something stays."""
         return not [folder for folder in self._folders if not folder.empty()]
 
-    def _take_output(self) -> str:
-        """What this attempt printed, at most its last 16 KiB. The next one starts afresh."""
+    def _take_output(self) -> tuple[int, bytes]:
+        """How much this attempt printed, and the end of it. The next one starts afresh."""
         for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
             try:
                 if stream is not None:
@@ -176,10 +185,10 @@ class Runner:
                 continue  # the job closed or replaced it
         size = os.fstat(self._output).st_size
         if not size:
-            return ""
-        tail = os.pread(self._output, OUTPUT_BYTES, max(0, size - OUTPUT_BYTES))
+            return 0, b""
+        printed = os.pread(self._output, KEPT_BYTES, max(0, size - KEPT_BYTES))
         os.ftruncate(self._output, 0)
-        return tail.decode(errors="replace")
+        return size, printed
 
     def _write(self, frame: bytes) -> None:
         self._pipe.sendall(frame)

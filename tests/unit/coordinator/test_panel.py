@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from nexapod import errors
 from nexapod.coordinator.panel import Panel, panel
 from nexapod.coordinator.panel.rows import node_row
+from nexapod.coordinator.progress import Said
 from nexapod.coordinator.service import Service
 from nexapod.core import commands as c
 from nexapod.core import events as e
@@ -62,6 +63,11 @@ def plain(rows: Any) -> Any:
     return json.loads(json.dumps(rows))
 
 
+def say(service: Service, job_id: str, seq: int, epoch: int, fraction: float) -> None:
+    """As its node would tell it."""
+    service.progress.say([Said(job_id, seq, epoch, fraction, "on")])
+
+
 def nodes_of(service: Service) -> dict[str, Any]:
     """Every node's row but for when it was last seen, which is told late."""
     rows = [node_row(view) for view in service.board.node_views(service.now().mono_s)]
@@ -84,8 +90,9 @@ async def assert_true(watcher: Watcher, service: Service, window: int) -> None:
     seen = {node_id: [*row[:7], None, *row[8:]] for node_id, row in replica.nodes.items()}
     assert seen == nodes_of(service)
     assert replica.tick["counts"] == {s.value: service.board.counts[s] for s in JobState}
+    ids = {job.spec.seq: job.spec.id for job in service.board.jobs.values()}
     for seq, fraction, message in replica.progress.values():
-        assert service.panel.progress(seq) == (fraction, message)
+        assert service.progress.of(ids[seq]) == (fraction, message)
 
 
 @settings(max_examples=40)
@@ -118,7 +125,8 @@ def test_whoever_follows_the_stream_knows_what_the_coordinator_knows(
             elif watchers:
                 await dice.choice(watchers).read()
             if what == 9 and (leased := list(service.board.leased.values())):
-                service.panel.progressed(dice.choice(leased).spec.seq, dice.random(), "on")
+                job = dice.choice(leased)
+                say(service, job.spec.id, job.spec.seq, job.epoch, dice.random())
         await asyncio.gather(*pending)
         watchers.append(Watcher(service.panel))
         await watchers[-1].read_all()
@@ -276,18 +284,18 @@ def test_progress_is_told_to_all_and_forgotten_with_its_attempt(tmp_path: Path) 
     async def story(service: Service, clock: Clock) -> None:
         await service.execute(submission("j"))
         (job,) = (await service.execute(acquisition("a"))).jobs
-        service.panel.progressed(job.seq, 0.25, "step 1 of 4")
+        say(service, job.id, job.seq, job.epoch, 0.25)
         early = Watcher(service.panel)
         await early.read_all()
-        service.panel.progressed(job.seq, 0.5, "step 2 of 4")
+        say(service, job.id, job.seq, job.epoch, 0.5)
         await service.panel.tick()
         await early.read_all()
-        assert early.replica.progress == {job.seq: [job.seq, 0.5, "step 2 of 4"]}
+        assert early.replica.progress == {job.seq: [job.seq, 0.5, "on"]}
         late = Watcher(service.panel)
         await late.read_all()
         assert late.replica.progress == early.replica.progress
         await service.execute(c.Report("a", (failed("j", 1),), (b"",)))
-        assert service.panel.progress(job.seq) is None
+        assert service.progress.of(job.id) is None
         await service.panel.tick()
         for watcher in (early, late):
             await watcher.read_all()

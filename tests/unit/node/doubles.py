@@ -51,6 +51,9 @@ class CoordinatorDouble:
         self.left: list[m.Leave] = []
         self.asked: list[int] = []
         self.beats: list[m.Heartbeat] = []
+        self.logs: list[m.Logs] = []
+        self.strange_logs: list[tuple[str, int]] = []
+        self.refuses_logs: Callable[[], web.Response] | None = None
         self.cancelled: set[str] = set()
         self.lost: set[str] = set()
         self.forgotten = False
@@ -135,6 +138,7 @@ class CoordinatorDouble:
                 web.post("/lease", self._lease),
                 web.post("/heartbeat", self._heartbeat),
                 web.post("/results", self._results),
+                web.post("/logs", self._logs),
                 web.post("/leave", self._leave),
                 web.get("/blobs/{sha256}", self._get_blob),
                 web.put("/blobs/{sha256}", self._put_blob),
@@ -219,6 +223,26 @@ class CoordinatorDouble:
     def recorded(self, report: AttemptReport) -> None:
         """A report was taken; for those who derive from this double."""
 
+    async def _logs(self, request: web.Request) -> web.Response:
+        body = msgspec.msgpack.decode(await request.read(), type=m.Logs)
+        if self.refuses_logs is not None:
+            return self.refuses_logs()
+        self.logs.append(body)
+        self.order += [f"log of {chunk.job_id}" for chunk in body.chunks]
+        return answer(m.LogsReply([key for key in self.strange_logs if key in _keys(body)]))
+
+    def printed(self, job_id: str) -> bytes:
+        """What has come of a job's log, one chunk after the other."""
+        return b"".join(chunk.data for chunk in self.chunks(job_id))
+
+    def chunks(self, job_id: str) -> list[m.LogChunk]:
+        return [c for body in self.logs for c in body.chunks if c.job_id == job_id]
+
+    def words(self, job_id: str) -> list[tuple[float, str]]:
+        """How far a job said it was."""
+        said = [word for body in self.logs for word in body.progress if word.job_id == job_id]
+        return [(word.fraction, word.message) for word in said]
+
     async def _leave(self, request: web.Request) -> web.Response:
         body = msgspec.msgpack.decode(await request.read(), type=m.Leave)
         self.left.append(body)
@@ -234,6 +258,11 @@ class CoordinatorDouble:
         assert hashlib.sha256(raw).hexdigest() == request.match_info["sha256"]
         self.blobs[request.match_info["sha256"]] = raw
         return answer(m.BlobStored(request.match_info["sha256"], len(raw)))
+
+
+def _keys(body: m.Logs) -> set[tuple[str, int]]:
+    chunks = {(chunk.job_id, chunk.epoch) for chunk in body.chunks}
+    return chunks | {(word.job_id, word.epoch) for word in body.progress}
 
 
 def answer(body: Any) -> web.Response:
