@@ -167,7 +167,10 @@ def named(name: str) -> Running:
             + (f"these do: {names}" if names else "none does, so launch it first")
         )
     if len(found) > 1:
-        places = ", ".join(f"{entry.url} ({entry.database})" for entry in found)
+        places = ", ".join(
+            f"{entry.url} ({entry.database})"
+            for entry in sorted(found, key=lambda entry: entry.url)
+        )
         raise errors.Invalid(
             f"several coordinators are named {name}; connect to one by its url: {places}"
         )

@@ -21,10 +21,10 @@ from nexapod.views.human import (
     uptime,
 )
 from nexapod.views.reprs.fleet import SHOWN_JOBS, host, present, ranked, slots_of
-from nexapod.views.reprs.markup import ordered
+from nexapod.views.reprs.markup import OPEN, ordered
 from nexapod.views.reprs.node import failures, hardware
 from nexapod.views.summaries import FleetSummary, JobLine
-from nexapod.views.theme import OPEN, colour_of, label_of
+from nexapod.views.theme import colour_of, label_of
 from nexapod.wire.messages import NodeRow
 
 BAR = 48

@@ -84,6 +84,8 @@ class Pace:
                 bucket.submitted += 1
             elif kind is e.JobClosed:
                 self._jobs -= 1
+                if event.state is JobState.CANCELLED:  # type: ignore[attr-defined]
+                    continue  # given up, not done: it says nothing of how fast the fleet is
                 self._ended += 1
                 bucket.ended += 1
                 bucket.failed += event.state is JobState.FAILED  # type: ignore[attr-defined]

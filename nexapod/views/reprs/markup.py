@@ -9,7 +9,8 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 from nexapod.views.human import clip, count, number, plural
-from nexapod.views.theme import OPEN, STATE_ORDER, colour_of, label_of
+from nexapod.views.theme import OPEN as OPEN
+from nexapod.views.theme import STATE_ORDER, colour_of, label_of
 
 _SHEET = files("nexapod.views").joinpath("assets/style.css").read_text(encoding="utf-8")
 #: Without comments and line breaks, because every saved output carries a copy.
