@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.rows import Row
+from benchmarks.row import Row
 from benchmarks.servers import Server, coordinator
 
 NODES = 1_000
