@@ -42,8 +42,8 @@ def main() -> None:
         write_notebook(Path(name) / "walks.ipynb", CELLS)
         run_all(page, url, "walks.ipynb")
         page.wait_for_function(
-            "() => Number(/(\\d+)\\s+completed/"
-            ".exec(document.querySelector('.nxp-sweep')?.innerText)?.[1]) >= 8",
+            "() => Number(/(\\d+)\\s*completed/"
+            ".exec(document.querySelector('.nxp-Panel.nxp-mod-sweep')?.innerText)?.[1]) >= 8",
             timeout=120_000,
         )
         page.screenshot(path=HERE / "notebook.png")

@@ -28,7 +28,8 @@ FRAMES = """seconds => new Promise(done => {
       const gaps = times.slice(1).map((time, at) => time - times[at]).sort((a, b) => a - b);
       const p = share => gaps[Math.min(gaps.length - 1, Math.floor(gaps.length * share))];
       const whole = times[times.length - 1] - times[0];
-      done({fps: 1000 * gaps.length / whole, frame_ms_p50: p(0.5), frame_ms_p99: p(0.99), frame_ms_max: p(1)});
+      const fps = 1000 * gaps.length / whole;
+      done({fps, frame_ms_p50: p(0.5), frame_ms_p99: p(0.99), frame_ms_max: p(1)});
     }
   };
   requestAnimationFrame(draw);
@@ -46,16 +47,27 @@ KEYSTROKES = """text => new Promise(done => {
     input.dispatchEvent(new Event('input', {bubbles: true}));
     requestAnimationFrame(() => {
       const channel = new MessageChannel();
-      channel.port1.onmessage = () => { times.push(performance.now() - before); setTimeout(type, 120); };
+      channel.port1.onmessage = () => {
+        times.push(performance.now() - before);
+        setTimeout(type, 120);
+      };
       channel.port2.postMessage(0);
     });
   };
   type();
 })"""
 
+#: Adds up how far anything in the page jumps by itself.
+SHIFTS = """() => {
+  nexapod.shift = 0;
+  const add = list => list.getEntries().forEach(entry => { nexapod.shift += entry.value; });
+  new PerformanceObserver(add).observe({type: 'layout-shift'});
+}"""
+
 SORT = """() => new Promise(done => {
   const before = performance.now();
-  [...document.querySelectorAll('.nxp-Table-titles button')].find(b => b.textContent === 'Job').click();
+  const titles = [...document.querySelectorAll('.nxp-Table-titles button')];
+  titles.find(title => title.textContent === 'Job').click();
   requestAnimationFrame(() => {
     const channel = new MessageChannel();
     channel.port1.onmessage = () => done(performance.now() - before);
@@ -70,8 +82,10 @@ def measure(page: Page, nodes: int, jobs: int, hertz: float, seconds: float) -> 
     page.wait_for_selector(".nxp-Table-row")
     page.wait_for_timeout(3000)
     figures: dict[str, Any] = {"nodes": nodes, "jobs": jobs, "hertz": hertz}
+    page.evaluate(SHIFTS)
     figures["snapshot_ms"] = page.evaluate("nexapod.mountedMs")
     figures.update(page.evaluate(FRAMES, seconds))
+    figures["layout_shift"] = page.evaluate("nexapod.shift")
     keys = sorted(page.evaluate(KEYSTROKES, "minimise villin"))
     figures["keystroke_ms_p50"] = keys[len(keys) // 2]
     figures["keystroke_ms_max"] = keys[-1]

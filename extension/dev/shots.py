@@ -43,7 +43,8 @@ SHOTS: dict[str, tuple[str, int, list[tuple[str, str]]]] = {
     "picked": (
         "nodes=10&jobs=1000&width=700&theme=lab-dark", 732,
         [
-            ("click", ".nxp-Table-check input >> nth=1"), ("click", ".nxp-Table-check input >> nth=3"),
+            ("click", ".nxp-Table-check input >> nth=1"),
+            ("click", ".nxp-Table-check input >> nth=3"),
             ("click", ".nxp-Bulk button"),
         ],
     ),

@@ -15,6 +15,7 @@ import anywidget
 import traitlets
 
 from nexapod.errors import NexapodError
+from nexapod.views.comms import unroute
 from nexapod.views.reprs.markup import CSS
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class LiveAsk(anywidget.AnyWidget):
     def __init__(self, handle: Callable[[dict[str, Any]], str]) -> None:
         super().__init__()
         self._handle = handle
+        unroute(self)
         self.on_msg(self._answer)
 
     def _answer(self, _widget: Any, content: Any, _buffers: Any) -> None:

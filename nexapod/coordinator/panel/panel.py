@@ -74,6 +74,15 @@ class Panel:
         self._told_at = 0.0
         self._paced_at = 0.0
 
+    def begin(self, jobs: int) -> None:
+        """The board was read from the store, with so many open jobs: nobody knows what it lost."""
+        self.pace.begin(jobs, self.clock())
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        for reader in self._readers:
+            reader.fall_behind()
+
     # ── what it hears ────────────────────────────────────────────────────────────────────────────
 
     def _count(self, events: Sequence[e.Event]) -> None:
@@ -220,10 +229,12 @@ class Panel:
         """Tell every reader what changed since the last time."""
         try:
             messages = await self._changes()
-        except errors.NexapodError as error:  # the store closed: what was to be told is lost
-            logger.warning("a tick of the panel was left out: %s", error)
-            for reader in self._readers:
-                reader.fall_behind()
+        except Exception as error:  # what was to be told is lost
+            if isinstance(error, errors.NexapodError):
+                logger.warning("a tick of the panel was left out: %s", error)
+            else:
+                logger.exception("a tick of the panel failed")
+            self._begin_anew()
             return
         for reader in self._readers:
             reader.tell(messages)

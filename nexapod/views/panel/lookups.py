@@ -33,7 +33,8 @@ AT_ONCE = 4
 #: How the jobs went is looked up at most so often, and at most for this share of the time.
 INTERVAL_S = 2.0
 SHARE = 0.02
-PAGE = 10_000
+#: Rows read at once: nothing is committed meanwhile.
+PAGE = 2_000
 
 Result = tuple[int, JobFuture, Value]
 

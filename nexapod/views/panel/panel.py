@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from weakref import WeakMethod
@@ -39,7 +40,7 @@ class Panel(Display):
         self._stream = stream
         self._journal = Journal()
         self._n = 0
-        self._pages: set[str] = set()
+        self._pages: Counter[str] = Counter()
         self._heard = False
         self._may_clear = False
         self._made_at_s = 0.0
@@ -124,9 +125,9 @@ class Panel(Display):
         return answer
 
     def _greeted(self, page: str) -> None:
-        """A page shows it. It may say so twice: a first hello can wait behind a cell."""
+        """A page shows it. One that has a name may say so twice: a first hello can wait long."""
         with self._lock:
-            self._pages.add(page)
+            self._pages[page] = 1 if page else self._pages[page] + 1
             # Whoever says hello has taken the snapshot, which is not to be saved with the notebook.
             self._heard = self._may_clear = True
             self._hidden = False
@@ -135,8 +136,8 @@ class Panel(Display):
     def _left(self, page: str) -> None:
         """A page shows it no longer: nothing is pushed for nobody."""
         with self._lock:
-            self._pages.discard(page)
-            self._hidden = not self._pages
+            self._pages[page] = max(0, self._pages[page] - 1)
+            self._hidden = not self._pages.total()
         if self._hidden:
             self._stream.stop()
 

@@ -22,6 +22,8 @@ Scalar = float | int | str | bool | None
 MOST_COLUMNS = 100
 #: Characters of a text.
 MOST_CHARACTERS = 200
+#: Larger whole numbers are no longer whole in a browser.
+_WHOLE = 2**53
 
 
 class SweepColumn(msgspec.Struct):
@@ -99,7 +101,7 @@ class SweepTable:
     def _column(self, role: Literal["param", "result"], name: str) -> int | None:
         at = self._at.get((role, name))
         if at is None and len(self.columns) < MOST_COLUMNS:
-            free = name
+            free = encodable(name)
             if role == "result":  # as in the frame
                 while free in self._names:
                     free += "_result"
@@ -113,11 +115,16 @@ class SweepTable:
 def scalar(item: Any) -> Scalar:
     """A piece of a result as a cell: what is no number, truth value or text is a short text."""
     value = cell(item)
+    if isinstance(value, int) and abs(value) > _WHOLE:
+        value = float(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, str):
-        return value[:MOST_CHARACTERS]
-    return value if isinstance(value, int | None) else str(value)[:MOST_CHARACTERS]
+    return value if isinstance(value, int | None) else encodable(str(value))[:MOST_CHARACTERS]
+
+
+def encodable(text: str) -> str:
+    """The text without what UTF-8 cannot hold: half a surrogate pair, say."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def type_of(value: Scalar) -> Type | None:

@@ -17,7 +17,6 @@ message that comes before it exists waits for the cell.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
@@ -25,6 +24,8 @@ from typing import Any
 
 import anywidget
 import traitlets
+
+from nexapod.views.comms import unroute
 
 log = logging.getLogger(__name__)
 
@@ -138,14 +139,3 @@ class PanelAsk(anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         return "PanelAsk()"
-
-
-def unroute(widget: Any) -> None:
-    """Let the first message on this comm be answered beside a busy cell, too.
-
-    ipykernel 7.4 sends a message from the page to the loop that last sent on its comm. Opening the
-    comm counts as such, so that the first message would wait for the cell; without the note about
-    it, the page's own wish (a subshell) counts.
-    """
-    with contextlib.suppress(AttributeError):
-        del widget.comm._reply_subshell_id

@@ -12,6 +12,7 @@ import pytest
 
 from nexapod.errors import Gone
 from nexapod.views import live as module
+from nexapod.views.comms import unroute
 from nexapod.views.panel import panel as panels
 from nexapod.views.panel.asks import answered
 from nexapod.views.panel.journal import Journal
@@ -198,6 +199,26 @@ def test_a_second_page_keeps_it_running(panel: Panel, tape: Tape) -> None:
     page.ask("POST", "/bye", {"page": "one"})
     assert panel.refresh()
     assert tape.running
+
+
+def test_pages_without_a_name_are_counted(panel: Panel, tape: Tape) -> None:
+    page = Page(panel)
+    for path in ("/hello", "/hello", "/bye"):
+        page.ask("POST", path)
+    assert panel.refresh()
+    page.ask("POST", "/bye")
+    page.ask("POST", "/bye")
+    assert panel.refresh() is False
+    page.ask("POST", "/hello")
+    assert panel.refresh()
+
+
+def test_the_first_message_of_a_page_is_not_sent_to_the_cells_own_loop(panel: Panel) -> None:
+    panel.mimebundle()
+    panel._ask.comm._reply_subshell_id = None  # as ipykernel 7.4 notes when the comm is opened
+    unroute(panel._ask)
+    unroute(panel._ask)
+    assert not hasattr(panel._ask.comm, "_reply_subshell_id")
 
 
 def test_requests_are_answered_once_and_what_goes_wrong_is_told(panel: Panel, tape: Tape) -> None:

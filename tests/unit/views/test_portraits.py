@@ -15,6 +15,7 @@ import pytest
 import nexapod
 from nexapod import errors
 from nexapod.client.connection import Connection
+from nexapod.client.face import changed
 from nexapod.client.fleet import Fleet
 from nexapod.client.futures import JobFuture
 from nexapod.client.invitation import Invitation
@@ -374,6 +375,18 @@ def test_a_failed_job_of_a_stopped_fleet_is_drawn_as_far_as_it_is_known(link: Li
     link.stop()
     for drawn in shown(fallen):
         assert "Failed on gpu-1" in drawn
+
+
+def test_a_sweep_that_is_submitted_again_wakes_its_display(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fallen = sweep(link, None)
+    woken: list[str] = []
+    changed(fallen)
+    shown(fallen)
+    monkeypatch.setattr(portraits._displays[fallen], "wake", lambda: woken.append("sweep"))
+    changed(fallen)
+    assert woken == ["sweep"]
 
 
 # ── invitations ──────────────────────────────────────────────────────────────────────────────────

@@ -194,10 +194,14 @@ def test_a_column_of_numbers_and_texts_is_told_as_text(link: Link) -> None:
         (1.5, 1.5),
         ("x" * 900, "x" * 200),
         (b"abc", "bytes of 3 B"),
+        ("half \ud83d", "half ?"),
+        (10**25, 1e25),
+        (None, None),
     ],
 )
 def test_a_cell_is_something_json_can_hold(item: Any, told: Any) -> None:
     assert scalar(item) == told
+    json.dumps(scalar(item), allow_nan=False).encode()
 
 
 def test_columns_beyond_the_hundredth_are_left_to_the_frame() -> None:

@@ -14,7 +14,7 @@ export const FLEET = `
 .nxp-Head-figures { align-items: stretch; justify-content: space-between; gap: 4px 18px; flex-wrap: wrap; }
 .nxp-Figure, .nxp-Chip { flex: none; display: flex; flex-direction: column; align-items: flex-start; justify-content: flex-end; white-space: nowrap; }
 .nxp-Figures { display: flex; gap: 16px; }
-.nxp-Figure { min-width: 62px; padding: 2px 0; }
+.nxp-Figure { min-width: 62px; padding: 3px 0; }
 .nxp-Figure b, .nxp-Chip b { font-size: 17px; line-height: 21px; font-weight: 600; }
 .nxp-Figure small { font-size: 12px; line-height: 1; font-weight: 400; color: var(--nxp-soft); }
 .nxp-Figure span, .nxp-Chip span { display: inline-flex; align-items: center; gap: 5px; font-size: 11px; line-height: 14px; color: var(--nxp-soft); }

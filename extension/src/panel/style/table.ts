@@ -29,8 +29,9 @@ export const TABLE = `
 .nxp-Table-check { padding: 0 !important; text-align: center; }
 .nxp-Table-check input { width: 14px; height: 14px; vertical-align: -2px; accent-color: var(--nxp-focus); cursor: pointer; }
 .nxp-Table .nxp-mod-wide { padding: 0; }
-@container (min-width: 900px) {
-  .nxp-Panel { --nxp-wide: 94px; }
+.nxp-Jobs { container-type: inline-size; }
+@container (min-width: 860px) {
+  .nxp-Table { --nxp-wide: 94px; }
   .nxp-Table .nxp-mod-wide { padding: 0 6px; }
 }
 .nxp-Progress { display: flex; align-items: center; gap: 8px; min-width: 0; }
