@@ -103,6 +103,7 @@ export function Jobs(): JSX.Element {
         label="Jobs"
         columns={COLUMNS}
         count={rows.length}
+        view={order.current.view}
         keyAt={(at) => jobs.seq[rows[at]!]!}
         find={(seq) => rows.indexOf(jobs.row(seq))}
         cell={(at, column) => cellOf(jobs, rows[at]!, column, now)}
