@@ -32,6 +32,28 @@ SHOTS: dict[str, tuple[str, int, list[tuple[str, str]]]] = {
         [("click", ".nxp-Chip:has-text('failed')"), ("click", ".nxp-Table-row >> nth=1")],
     ),
     "node": ("nodes=10&jobs=1000&width=800", 832, [("click", ".nxp-Tile >> nth=1")]),
+    "heat": ("nodes=300&jobs=20000&width=800", 832, [("hover", ".nxp-HeatMap canvas")]),
+    "time": (
+        "nodes=4&jobs=600&width=800&theme=lab-light", 832,
+        [
+            ("click", "text=by sweep"), ("click", "[aria-label='Zoom in']"),
+            ("hover", ".nxp-Timeline canvas"),
+        ],
+    ),
+    "picked": (
+        "nodes=10&jobs=1000&width=700&theme=lab-dark", 732,
+        [
+            ("click", ".nxp-Table-check input >> nth=1"),
+            ("click", ".nxp-Table-check input >> nth=3"),
+            ("click", ".nxp-Bulk button"),
+        ],
+    ),
+    "waits": (
+        "nodes=10&jobs=1000&width=1068", 1100,
+        [("click", ".nxp-Chip:has-text('pending')"), ("click", ".nxp-Table-row >> nth=2")],
+    ),
+    "sweep-point": ("view=sweep&width=800", 832, [("hover", ".nxp-Mosaic canvas")]),
+    "sweep-tab": ("view=sweep&width=1268&density=tab&jobs=2000", 1300, []),
     "invite": ("nodes=0&jobs=0&width=700", 732, [("click", ".nxp-Invite button")]),
     "sweep-light": ("view=sweep&width=800", 832, []),
     "sweep-dark": ("view=sweep&width=1068&theme=lab-dark", 1100, []),
@@ -47,8 +69,8 @@ def shoot(page: Page, name: str, folder: Path) -> None:
     page.goto(f"{PAGE}?{address}")
     page.wait_for_selector(".nxp-Panel")
     page.wait_for_timeout(1800)
-    for _, selector in steps:
-        page.click(selector)
+    for verb, selector in steps:
+        getattr(page, verb)(selector)
     page.wait_for_timeout(1400 if steps else 200)
     page.screenshot(path=str(folder / f"{name}.png"))
 

@@ -8,38 +8,53 @@ import type { WidgetModel } from "./kernel/model";
 import { mountStore } from "./panel/mount";
 import { Store } from "./panel/store";
 
-const stores = new WeakMap<WidgetModel["widget_manager"], Map<unknown, Store>>();
-
 interface Hook {
   model: WidgetModel;
 }
 
-/** anywidget gives every hook its own proxy of a model; the id of its ask model tells them apart. */
-function storesOf(model: WidgetModel): [Map<unknown, Store>, unknown] {
-  let known = stores.get(model.widget_manager);
-  if (!known) stores.set(model.widget_manager, (known = new Map<unknown, Store>()));
-  return [known, model.get("ask") || model];
+interface Shared {
+  link: KernelLink;
+  store: Store;
+  views: number;
 }
 
-function storeOf(model: WidgetModel): Store {
-  const [known, key] = storesOf(model);
-  let store = known.get(key);
-  if (!store) known.set(key, (store = new Store(new KernelLink(model))));
-  return store;
+/** anywidget gives every hook its own proxy of a model; the id of its ask model tells them apart. */
+const known = new WeakMap<WidgetModel["widget_manager"], Map<unknown, Shared>>();
+
+function all(model: WidgetModel): Map<unknown, Shared> {
+  let found = known.get(model.widget_manager);
+  if (!found) known.set(model.widget_manager, (found = new Map<unknown, Shared>()));
+  return found;
+}
+
+function sharedOf(model: WidgetModel): Shared {
+  const key = model.get("ask");
+  let shared = all(model).get(key);
+  if (!shared) {
+    const link = new KernelLink(model);
+    shared = { link, store: new Store(link), views: 0 };
+    all(model).set(key, shared);
+  }
+  return shared;
 }
 
 function initialize({ model }: Hook): () => void {
-  const store = storeOf(model);
+  const shared = sharedOf(model);
   return () => {
-    const [known, key] = storesOf(model);
-    known.delete(key);
-    store.dispose();
+    for (const [key, value] of all(model)) if (value === shared) all(model).delete(key);
+    shared.store.dispose();
   };
 }
 
 function render({ model, el }: Hook & { el: HTMLElement }): () => void {
   const view = model.get("view") === "sweep" ? "sweep" : "fleet";
-  return mountStore(el, storeOf(model), { view });
+  const shared = sharedOf(model);
+  const unmount = mountStore(el, shared.store, { view });
+  if (++shared.views === 1) shared.link.hello();
+  return () => {
+    unmount();
+    if (--shared.views === 0) shared.link.bye();
+  };
 }
 
 export default { initialize, render };

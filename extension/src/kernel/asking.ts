@@ -42,6 +42,14 @@ export class Asking {
     });
   }
 
+  /** Say something that needs no answer. */
+  tell(method: string, path: string): void {
+    this.model.then(
+      (model) => model.send({ id: "", method, path, body: null }),
+      () => undefined,
+    );
+  }
+
   /** The kernel is gone: nothing that was asked will be answered. */
   close(): void {
     for (const { reject, timer } of this.open.values()) {

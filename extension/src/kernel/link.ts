@@ -2,24 +2,29 @@ import type { Answer, Link, LinkState } from "../panel/link";
 import type { Message } from "../panel/model/messages";
 import { Asking } from "./asking";
 import { Hearing } from "./hearing";
-import type { WidgetModel } from "./model";
+import { text, type WidgetModel } from "./model";
 
 const QUEUED = "queued until the cell ends";
+const GONE = "stopped: run the cell again";
+/** A page that hears nothing for so long after it asked shows what was saved, without a kernel. */
+const SILENCE_MS = 10_000;
 
 /** The border of the panel, through a notebook's kernel. */
 export class KernelLink implements Link {
   private readonly asking: Asking;
   private onState: (state: LinkState, words?: string) => void = () => undefined;
-  private isClosed = false;
+  private isWaiting = false;
+  private isHeard = false;
+  private isGone = false;
+  private silence: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly model: WidgetModel) {
-    const id = String(model.get("ask") || "").replace(/^IPY_MODEL_/, "");
+    const id = text(model, "ask");
     const asked = id ? model.widget_manager.get_model(id) : Promise.reject(new Error("no kernel"));
     this.asking = new Asking(asked, (isWaiting) => {
-      if (!this.isClosed) this.onState(isWaiting ? "waiting" : "live", isWaiting ? QUEUED : "");
+      this.isWaiting = isWaiting;
+      this.tell();
     });
-    // ipykernel answers beside a busy cell only on a comm that has been answered on before.
-    this.asking.ask("POST", "/hello").catch(() => this.close("no kernel: a saved picture"));
   }
 
   open(
@@ -28,15 +33,28 @@ export class KernelLink implements Link {
   ): () => void {
     this.onState = onState;
     const hear = (message: Message): void => {
-      if (message.t === "hello" && !this.isClosed) onState("live");
+      if (!this.isHeard) {
+        this.isHeard = true;
+        this.tell();
+      }
       onMessage(message);
     };
     const hearing = new Hearing(this.model, hear, () => this.ask("POST", "/resync"));
-    const gone = (): void => this.close("stopped: run the cell again");
+    const gone = (): void => {
+      this.isGone = true;
+      this.asking.close();
+      this.tell();
+    };
+    this.model.on("change:state", this.tell);
+    this.model.on("change:words", this.tell);
     this.model.on("comm:close", gone);
     this.model.on("destroy", gone);
+    this.tell();
     return () => {
+      clearTimeout(this.silence);
       hearing.close();
+      this.model.off("change:state", this.tell);
+      this.model.off("change:words", this.tell);
       this.model.off("comm:close", gone);
       this.model.off("destroy", gone);
       this.asking.close();
@@ -47,10 +65,29 @@ export class KernelLink implements Link {
     return this.asking.ask(method, path, body);
   }
 
-  private close(words: string): void {
-    if (this.isClosed) return;
-    this.isClosed = true;
-    this.asking.close();
-    this.onState("closed", words);
+  /** Tell the kernel that somebody looks. Its first answer also opens the way beside a busy cell. */
+  hello(): void {
+    const silent = (): void => {
+      if (!this.isHeard) this.onState("closed", "no kernel: run the cell again");
+    };
+    clearTimeout(this.silence);
+    this.silence = setTimeout(silent, SILENCE_MS);
+    this.asking.ask("POST", "/hello").catch(silent);
   }
+
+  /** Tell it that nobody looks any more: it need not push. */
+  bye(): void {
+    clearTimeout(this.silence);
+    if (!this.isGone) this.asking.tell("POST", "/bye");
+  }
+
+  private readonly tell = (): void => {
+    if (this.isGone) this.onState("closed", GONE);
+    else if (this.isWaiting) this.onState("waiting", QUEUED);
+    else {
+      const told = text(this.model, "state");
+      const state = told === "waiting" || told === "closed" ? told : "live";
+      this.onState(state, text(this.model, "words"));
+    }
+  };
 }

@@ -7,6 +7,11 @@ export interface WidgetModel {
   widget_manager: { get_model(id: string): Promise<WidgetModel> };
 }
 
+export function text(model: WidgetModel, name: string): string {
+  const value = model.get(name);
+  return typeof value === "string" ? value : "";
+}
+
 /** A piece of the page's memory as it comes over a comm. */
 export function bytesOf(value: unknown): Uint8Array {
   if (value instanceof DataView) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);

@@ -39,10 +39,10 @@ export class Actions {
         cancelled += rows.filter((row) => row.status === "cancelled" && row.was !== "cancelled").length;
         killed += rows.filter((row) => row.was === "assigned").length;
       }
-      const running = killed ? ` ${plural(killed, "process").replace(/s$/, "es")} that ran will be killed.` : "";
+      const running = killed ? ` ${plural(killed, "process", "processes")} that ran will be killed.` : "";
       const over = ids.length - cancelled;
       const rest = over ? ` ${plural(over, "job")} had ended before.` : "";
-      this.say(`Cancelled ${plural(cancelled, "job")}.${running}${rest}`.replace("1 processes", "1 process"), "good");
+      this.say(`Cancelled ${plural(cancelled, "job")}.${running}${rest}`, "good");
     });
   }
 

@@ -13,8 +13,8 @@ export function count(value: number): string {
 }
 
 /** `1 job`, `1,240 jobs`. */
-export function plural(value: number, noun: string): string {
-  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+export function plural(value: number, noun: string, nouns = `${noun}s`): string {
+  return `${count(value)} ${value === 1 ? noun : nouns}`;
 }
 
 const two = (value: number): string => String(value).padStart(2, "0");

@@ -11,7 +11,7 @@ const nan = (value: number | null | undefined): number => value ?? NaN;
 
 function grown<T extends Typed>(from: T, room: number): T {
   const to = new (from.constructor as new (n: number) => T)(room);
-  to.set(from as never);
+  to.set(from);
   return to;
 }
 

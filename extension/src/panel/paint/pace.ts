@@ -12,7 +12,7 @@ export interface PaceView {
   marked: number;
 }
 
-const GUTTER = 34;
+export const PACE_GUTTER = 38;
 const AXIS = 16;
 const GAP = 14;
 
@@ -33,18 +33,18 @@ export function paintPace(
   theme: Theme,
 ): void {
   const x = (time: number): number =>
-    GUTTER + ((time - view.from) / (view.to - view.from)) * (width - GUTTER);
+    PACE_GUTTER + ((time - view.from) / (view.to - view.from)) * (width - PACE_GUTTER);
   const middle = Math.round((height - AXIS - GAP) / 2);
   context.font = `11px ${theme.font}`;
   context.textBaseline = "middle";
-  const box = (top: number, floor: number): Box => ({ left: GUTTER, right: width, top, floor, x });
+  const box = (top: number, floor: number): Box => ({ left: PACE_GUTTER, right: width, top, floor, x });
   paintRates(context, box(6, middle), view, theme);
   paintQueue(context, box(middle + GAP, height - AXIS), view, theme);
   context.textAlign = "center";
   context.fillStyle = theme.soft;
-  for (const { at, label } of timeTicks(view.from, view.to, (width - GUTTER) / 70)) {
+  for (const { at, label } of timeTicks(view.from, view.to, (width - PACE_GUTTER) / 70)) {
     const half = context.measureText(label).width / 2;
-    if (x(at) - half > GUTTER - 4 && x(at) + half < width) context.fillText(label, x(at), height - 6);
+    if (x(at) - half > PACE_GUTTER - 4 && x(at) + half < width) context.fillText(label, x(at), height - 6);
   }
   if (!Number.isNaN(view.marked)) {
     context.fillStyle = mix(theme.ink, theme.back, 0.5);
@@ -67,7 +67,7 @@ function scaleY(context: CanvasRenderingContext2D, box: Box, most: number, theme
 }
 
 const short = (value: number): string =>
-  value >= 1e6 ? `${number(value / 1e6)}M` : value >= 1e4 ? `${number(value / 1e3)}k` : number(value);
+  value >= 1e6 ? `${number(value / 1e6)}M` : value >= 1e3 ? `${number(value / 1e3)}k` : number(value);
 
 function paintRates(context: CanvasRenderingContext2D, box: Box, view: PaceView, theme: Theme): void {
   const { rows, widthS } = view;
@@ -88,19 +88,20 @@ function paintRates(context: CanvasRenderingContext2D, box: Box, view: PaceView,
 function paintQueue(context: CanvasRenderingContext2D, box: Box, view: PaceView, theme: Theme): void {
   const seen = view.rows.filter((row) => row[0] >= view.from);
   const y = scaleY(context, box, Math.max(1, ...seen.map((row) => Math.max(row[4], row[5]))), theme);
+  // Buckets in which nothing happened are not told: what was, holds until the next one.
   const line = (cell: 4 | 5): Path2D => {
     const path = new Path2D();
     seen.forEach((row, at) => {
-      const point: [number, number] = [box.x(row[0] + view.widthS / 2), y(row[cell])];
-      if (at) path.lineTo(...point);
-      else path.moveTo(...point);
+      if (at) path.lineTo(box.x(row[0]), y(seen[at - 1]![cell]));
+      path[at ? "lineTo" : "moveTo"](box.x(row[0]), y(row[cell]));
     });
+    path.lineTo(box.right, y(seen[seen.length - 1]![cell]));
     return path;
   };
   if (!seen.length) return;
   const area = line(4);
-  area.lineTo(box.x(seen[seen.length - 1]![0] + view.widthS / 2), box.floor);
-  area.lineTo(box.x(seen[0]![0] + view.widthS / 2), box.floor);
+  area.lineTo(box.right, box.floor);
+  area.lineTo(box.x(seen[0]![0]), box.floor);
   context.fillStyle = mix(colourOf("pending"), theme.back, 0.28);
   context.fill(area);
   context.lineWidth = 1.5;
@@ -113,6 +114,6 @@ function paintQueue(context: CanvasRenderingContext2D, box: Box, view: PaceView,
 
 /** The bucket under a point; null for none. */
 export function bucketAt(width: number, x: number, view: PaceView): PaceCells | null {
-  const time = view.from + ((x - GUTTER) / (width - GUTTER)) * (view.to - view.from);
+  const time = view.from + ((x - PACE_GUTTER) / (width - PACE_GUTTER)) * (view.to - view.from);
   return view.rows.find((row) => row[0] <= time && time < row[0] + view.widthS) ?? null;
 }

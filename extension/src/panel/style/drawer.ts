@@ -12,7 +12,7 @@ export const DRAWER = `
 .nxp-Panel .nxp-Drawer-body:focus-visible { outline-offset: -3px; }
 .nxp-Facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(210px, 1fr)); gap: 1px 18px; }
 .nxp-Facts > div { display: flex; gap: 8px; min-width: 0; }
-.nxp-Facts dt { flex: 0 0 auto; min-width: 84px; max-width: 60%; color: var(--nxp-soft); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.nxp-Facts dt { flex: 0 0 auto; min-width: 96px; max-width: 60%; color: var(--nxp-soft); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .nxp-Facts dd { flex: 1 1 auto; min-width: 0; overflow-wrap: anywhere; }
 .nxp-Part { display: flex; flex-direction: column; gap: 5px; }
 .nxp-Panel .nxp-Part h4 { font-size: 12px; font-weight: 650; }

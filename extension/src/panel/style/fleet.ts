@@ -13,13 +13,14 @@ export const FLEET = `
 @keyframes nxp-breathe { 50% { opacity: .35; } }
 .nxp-Head-figures { align-items: stretch; justify-content: space-between; gap: 4px 18px; flex-wrap: wrap; }
 .nxp-Figure, .nxp-Chip { flex: none; display: flex; flex-direction: column; align-items: flex-start; justify-content: flex-end; white-space: nowrap; }
-.nxp-Figures { display: flex; gap: 20px; }
-.nxp-Figure { min-width: 62px; padding: 2px 0; }
+.nxp-Figures { display: flex; gap: 16px; }
+.nxp-Figure { min-width: 62px; padding: 3px 0; }
 .nxp-Figure b, .nxp-Chip b { font-size: 17px; line-height: 21px; font-weight: 600; }
 .nxp-Figure small { font-size: 12px; line-height: 1; font-weight: 400; color: var(--nxp-soft); }
 .nxp-Figure span, .nxp-Chip span { display: inline-flex; align-items: center; gap: 5px; font-size: 11px; line-height: 14px; color: var(--nxp-soft); }
-.nxp-Chips { display: flex; gap: 2px; margin-right: -9px; }
-.nxp-Panel .nxp-Chip { padding: 2px 9px; border: 1px solid transparent; border-radius: 6px; background: transparent; cursor: pointer; text-align: left; }
+.nxp-Chips { display: flex; gap: 1px; margin-right: -8px; }
+.nxp-Panel .nxp-Chip { padding: 2px 7px; border: 1px solid transparent; border-radius: 6px; background: transparent; cursor: pointer; text-align: left; }
+@container (max-width: 900px) { .nxp-Figure b, .nxp-Chip b { font-size: 15px; line-height: 19px; } }
 .nxp-Chip:hover { background: var(--nxp-well); }
 .nxp-Panel .nxp-Chip[aria-pressed="true"] { background: var(--nxp-well); border-color: var(--nxp-soft); }
 .nxp-Invite { position: relative; flex: none; }
@@ -30,7 +31,7 @@ export const FLEET = `
   font: 12px/17px var(--nxp-mono); color: inherit; user-select: all; }
 
 .nxp-Body { position: relative; flex: 1 1 auto; min-height: 0; display: grid; border-top: 1px solid var(--nxp-line);
-  grid-template: "fleet pace" 154px "time time" 138px "jobs jobs" minmax(0, 1fr) / minmax(0, 1fr) minmax(0, 1fr); }
+  grid-template: "fleet pace" 154px "time time" 138px "jobs jobs" minmax(0, 1fr) / minmax(0, 9fr) minmax(0, 7fr); }
 .nxp-Fleet { grid-area: fleet; border-right: 1px solid var(--nxp-line); }
 .nxp-Pace { grid-area: pace; }
 .nxp-Timeline { grid-area: time; border-top: 1px solid var(--nxp-line); }
@@ -51,8 +52,8 @@ export const FLEET = `
 .nxp-Legend > span { display: inline-flex; align-items: center; gap: 5px; }
 
 .nxp-Tiles { flex: 1 1 auto; min-height: 0; overflow-y: auto; display: grid; gap: 5px; padding: 0 14px 8px; align-content: start;
-  grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); }
-.nxp-Tile { width: 100%; height: 36px; padding: 2px 7px 3px; display: flex; flex-direction: column; justify-content: space-between;
+  grid-template-columns: repeat(auto-fill, minmax(98px, 1fr)); }
+.nxp-Tile { position: relative; width: 100%; height: 36px; padding: 2px 7px 3px; display: flex; flex-direction: column; justify-content: space-between;
   border: 1px solid var(--nxp-line); border-radius: 6px; background: transparent; cursor: pointer; text-align: left; }
 .nxp-Tile:hover { background: var(--nxp-well); }
 .nxp-Tile[aria-pressed="true"] { border-color: var(--nxp-ink); }

@@ -70,7 +70,6 @@ export function HeatMap({ nodes, summary }: { nodes: readonly FleetNode[]; summa
         <Tip
           x={(at % grid.columns) * grid.pitch + grid.pitch / 2}
           y={Math.floor(at / grid.columns) * grid.pitch + grid.pitch / 2}
-          width={size[0]}
         >
           <NodeWords node={node} now={now} />
         </Tip>

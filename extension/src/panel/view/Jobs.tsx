@@ -15,13 +15,13 @@ import { Table, type TableColumn } from "./Table";
 
 const COLUMNS: readonly TableColumn[] = [
   { key: "seq", label: "#", width: "70px", end: true },
-  { key: "state", label: "State", width: "96px" },
-  { key: "name", label: "Job", width: "minmax(90px, 1.5fr)" },
-  { key: "sweep", label: "Sweep", width: "minmax(64px, 1fr)" },
-  { key: "node", label: "Node", width: "minmax(64px, 1fr)" },
+  { key: "state", label: "State", width: "92px" },
+  { key: "name", label: "Job", width: "minmax(90px, 1.3fr)" },
+  { key: "sweep", label: "Sweep", width: "minmax(64px, 1.1fr)" },
+  { key: "node", label: "Node", width: "minmax(64px, 1.1fr)" },
   { key: "created", label: "Submitted", width: "var(--nxp-wide, 0px)", wide: true },
-  { key: "run", label: "Ran", width: "76px", end: true },
-  { key: "progress", label: "Progress, error", width: "minmax(120px, 2fr)" },
+  { key: "run", label: "Ran", width: "68px", end: true },
+  { key: "progress", label: "Progress, error", width: "minmax(120px, 1.9fr)" },
 ];
 
 /** Columns that a first click sorts from the largest down. */
@@ -103,6 +103,7 @@ export function Jobs(): JSX.Element {
         label="Jobs"
         columns={COLUMNS}
         count={rows.length}
+        view={order.current.view}
         keyAt={(at) => jobs.seq[rows[at]!]!}
         find={(seq) => rows.indexOf(jobs.row(seq))}
         cell={(at, column) => cellOf(jobs, rows[at]!, column, now)}

@@ -72,7 +72,6 @@ export function Mosaic({ marked, mark, show }: MarkProps): JSX.Element {
           <Tip
             x={(at % grid.columns) * grid.pitch + grid.pitch / 2}
             y={Math.floor(at / grid.columns) * grid.pitch + grid.pitch / 2}
-            width={size[0]}
           >
             {rowWords(sweep, marked).map((line, nth) => (
               <span key={nth}>{line}</span>

@@ -56,7 +56,11 @@ export function NodeDrawer({ id }: { id: string }): JSX.Element {
       <Facts of={facts} />
       {node.unmatched.length > 0 && (
         <Part title="Cannot take">
-          <p>Open jobs ask for what this node does not have: {node.unmatched.join(", ")}</p>
+          <ul class="nxp-Why">
+            {node.unmatched.map((why) => (
+              <li key={why}>{why}</li>
+            ))}
+          </ul>
         </Part>
       )}
       <RunningJobs node={node} />

@@ -4,11 +4,11 @@ import { ago, bytes, count } from "../model/format";
 import { busySlots, type FleetNode, successRate } from "../model/state";
 import { State } from "./parts";
 
-export function success(node: FleetNode): string {
+export function success(node: FleetNode, verb = ""): string {
   const rate = successRate(node);
   if (rate === null) return "no job ended yet";
   const words = rate === 1 ? "100" : Math.min(99.9, Math.floor(rate * 1000) / 10).toFixed(1);
-  return `${words} % of ${count(node.completed + node.failed)} jobs`;
+  return `${words} % of ${count(node.completed + node.failed)} jobs${verb}`;
 }
 
 export function slots(node: FleetNode): string {
@@ -27,7 +27,7 @@ export function hardware(node: FleetNode): string {
 
 /** One sentence, for screen readers. */
 export const sentence = (node: FleetNode, now: number): string =>
-  `${node.id}: ${node.status}, ${slots(node)}, ${success(node)}, seen ${ago(now - node.lastSeenAt)}`;
+  `${node.id}: ${node.status}, ${slots(node)}, ${success(node, " succeeded")}, seen ${ago(now - node.lastSeenAt)}`;
 
 /** The same for the eye, beside the pointer. */
 export function NodeWords({ node, now }: { node: FleetNode; now: number }): JSX.Element {
@@ -37,7 +37,7 @@ export function NodeWords({ node, now }: { node: FleetNode; now: number }): JSX.
       <State of={node.status} />
       <span>{slots(node)}</span>
       {hardware(node) && <span>{hardware(node)}</span>}
-      <span>{success(node)}</span>
+      <span>{success(node, " succeeded")}</span>
       <span>seen {ago(now - node.lastSeenAt)}</span>
     </>
   );

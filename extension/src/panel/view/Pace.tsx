@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 
 import { count, plural, rate, timeOfDay } from "../model/format";
 import type { PaceCells } from "../model/messages";
-import { bucketAt, paintPace, type PaceView } from "../paint/pace";
+import { bucketAt, PACE_GUTTER, paintPace, type PaceView } from "../paint/pace";
 import { Canvas } from "./Canvas";
 import { usePanel } from "./context";
 import { Dot, Section, Tip } from "./parts";
@@ -94,7 +94,7 @@ export function Pace(): JSX.Element {
         {row && sentence(row, paceWidthS, now).join(", ")}
       </span>
       {row && (
-        <Tip x={34 + ((row[0] - view.from) / span) * (width - 34)} y={22} width={width}>
+        <Tip x={14 + PACE_GUTTER + ((row[0] - view.from) / span) * (width - PACE_GUTTER)} y={22}>
           {sentence(row, paceWidthS, now).map((line, at) => (
             <span key={at}>{line}</span>
           ))}

@@ -100,7 +100,7 @@ export function SweepPlot({ marked, mark, show }: MarkProps): JSX.Element {
         />
         {plot.count === 0 && <p class="nxp-Empty">Results appear here as they land.</p>}
         {isHere && marked && spot && (
-          <Tip x={frame.x(spot[0])} y={frame.y(spot[1])} width={size[0]}>
+          <Tip x={frame.x(spot[0])} y={frame.y(spot[1])}>
             {rowWords(sweep, marked).map((line, at) => (
               <span key={at}>{line}</span>
             ))}

@@ -35,7 +35,7 @@ function SweepHead(): JSX.Element {
           onConfirm={() => actions.sweep("retry_failed")}
         />
         <Confirm
-          label="Cancel"
+          label="Cancel open"
           question={`Cancel ${count(open)} open jobs?`}
           disabled={!open}
           onConfirm={() => actions.sweep("cancel")}

@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { busySlots, type FleetNode, successRate } from "../model/state";
 import { colourOf } from "../paint/theme";
 import { usePanel } from "./context";
-import { sentence, slots } from "./NodeWords";
+import { slots } from "./NodeWords";
 import { Dot } from "./parts";
 
 /** More slots than this are a bar instead of pips. */
@@ -30,7 +30,7 @@ function Slots({ node }: { node: FleetNode }): JSX.Element {
 
 /** One tile per node; each opens it. */
 export function Tiles({ nodes }: { nodes: readonly FleetNode[] }): JSX.Element {
-  const { now, open, opened } = usePanel();
+  const { open, opened } = usePanel();
   return (
     <div class="nxp-Tiles" role="list" aria-label="Nodes">
       {nodes.map((node) => {
@@ -41,7 +41,6 @@ export function Tiles({ nodes }: { nodes: readonly FleetNode[] }): JSX.Element {
             <button
               type="button"
               class={`nxp-Tile nxp-mod-${node.status}`}
-              aria-label={sentence(node, now)}
               aria-pressed={isOpen}
               title={slots(node)}
               onClick={() => open(isOpen ? null : { kind: "node", id: node.id })}
@@ -51,10 +50,19 @@ export function Tiles({ nodes }: { nodes: readonly FleetNode[] }): JSX.Element {
                 <span>{node.id}</span>
               </span>
               <span class="nxp-Tile-foot">
-                {node.status === "online" || node.status === "draining" ? <Slots node={node} /> : <em>{node.status}</em>}
-                <span class={rate !== null && rate < 0.9 ? "nxp-mod-bad" : ""}>
-                  {rate === null ? "" : `${Math.floor(rate * 100)} %`}
-                </span>
+                {node.status === "online" || node.status === "draining" ? (
+                  <>
+                    <span class="nxp-hidden">{`${node.status}, ${slots(node)}`}</span>
+                    <Slots node={node} />
+                  </>
+                ) : (
+                  <em>{node.status}</em>
+                )}
+                {rate !== null && (
+                  <span class={rate < 0.9 ? "nxp-mod-bad" : ""}>
+                    {Math.floor(rate * 100)} %<span class="nxp-hidden"> succeeded</span>
+                  </span>
+                )}
               </span>
             </button>
           </div>

@@ -13,8 +13,11 @@ import { useSteps } from "./steps";
 import { useUid } from "./uid";
 import { useTimeWindow } from "./window";
 
-const LEAST_PITCH = 4;
+const LEAST_PITCH = 3;
 const LARGEST_PITCH = 16;
+/** Where the drawing begins in its section. */
+const LEFT = 14;
+const TOP = 32;
 
 /** Every attempt as a bar in its slot's lane, against time. */
 export function Timeline(): JSX.Element {
@@ -70,6 +73,7 @@ export function Timeline(): JSX.Element {
     const isOver = !Number.isNaN(bar.end);
     return [
       name,
+      ...(row >= 0 && jobs.sweepOf(row) !== null ? [`sweep ${jobs.sweepOf(row)}`] : []),
       `${isOver ? labelOf(bar.how) : "running"} on ${bar.node}`,
       `${timeOfDay(bar.start, now)}, ${isOver ? duration(bar.end - bar.start) : ticking(now - bar.start)}`,
       ...(bar.epoch > 1 ? [`attempt ${bar.epoch}`] : []),
@@ -189,7 +193,7 @@ export function Timeline(): JSX.Element {
         {focusedBar && words(focusedBar).join(", ")}
       </span>
       {pointed && (
-        <Tip x={pointed.x} y={pointed.y + 26} width={size[0]}>
+        <Tip x={pointed.x + LEFT} y={pointed.y + TOP}>
           {words(pointed.bar).map((line, at) => (at ? <span key={at}>{line}</span> : <b key={at}>{line}</b>))}
         </Tip>
       )}

@@ -1,8 +1,12 @@
 import type { ComponentChildren, JSX } from "preact";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 import { count } from "../model/format";
 import { STATE_LABELS } from "../palette";
 import { colourOf } from "../paint/theme";
+
+/** Pixels between a point and the words about it. */
+const AWAY = 10;
 
 export const labelOf = (state: string): string => STATE_LABELS[state] ?? state;
 
@@ -67,12 +71,22 @@ export function Section(props: {
   );
 }
 
-/** Words at a point of a drawing; kept inside its parent by the side that has room. */
-export function Tip(props: { x: number; y: number; width: number; children: ComponentChildren }): JSX.Element {
-  const right = props.x > props.width / 2;
-  const place = right ? { right: `${props.width - props.x + 10}px` } : { left: `${props.x + 10}px` };
+/** Words beside a point of a drawing, moved to where they lie inside of the panel. */
+export function Tip(props: { x: number; y: number; children: ComponentChildren }): JSX.Element {
+  const tip = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    const { style, offsetParent } = tip.current!;
+    const panel = tip.current!.closest(".nxp-Panel")?.getBoundingClientRect();
+    if (!panel || !offsetParent) return;
+    const from = offsetParent.getBoundingClientRect();
+    const { offsetWidth: width, offsetHeight: height } = tip.current!;
+    const place = (at: number, start: number, size: number, low: number, high: number): number =>
+      Math.max(low - start, start + at + AWAY + size < high ? at + AWAY : at - AWAY - size);
+    style.left = `${place(props.x, from.left, width, panel.left + 4, panel.right - 4)}px`;
+    style.top = `${place(props.y, from.top, height, panel.top + 4, panel.bottom - 4)}px`;
+  });
   return (
-    <div class="nxp-Tip" style={{ ...place, top: `${props.y + 10}px` }} aria-hidden="true">
+    <div ref={tip} class="nxp-Tip" aria-hidden="true">
       {props.children}
     </div>
   );
