@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 import nexapod
-from benchmarks.rows import ROWS, Row
+from benchmarks.row import Row
+from benchmarks.rows import ROWS
 
 _PAGE = """# How fast
 

@@ -11,21 +11,12 @@ from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import psutil
 
 import nexapod
+from benchmarks.panel import panel
+from benchmarks.row import Row
 from benchmarks.servers import bare, coordinator
-
-
-class Row(msgspec.Struct, frozen=True):
-    """One line of the table. `ratio` is ours against the peer's, the larger the better."""
-
-    what: str
-    ours: str
-    peer: str
-    ratio: float | None
-    goal: str
 
 
 def no_op(x: int) -> int:
@@ -218,4 +209,5 @@ ROWS = {
     "functions": functions,
     "volume": volume,
     "footprint": footprint,
+    "panel": panel,
 }

@@ -19,8 +19,9 @@ HERE = Path(__file__).parent
 class Server:
     """Where a server listens."""
 
-    def __init__(self, port: int, token: str = "") -> None:
+    def __init__(self, port: int, token: str = "", pid: int = 0) -> None:
         self.port = port
+        self.pid = pid
         self.token = token
 
     def post(self, path: str, body: Any) -> Any:
@@ -55,14 +56,14 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def _process(command: list[str], port: int) -> Iterator[None]:
+def _process(command: list[str], port: int) -> Iterator[int]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(200):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
                 break
             time.sleep(0.05)
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait(30)
@@ -82,8 +83,8 @@ def coordinator(folder: Path, name: str, nodes: int = 0) -> Iterator[Server]:
     port = free_port()
     command = [sys.executable, "-m", "nexapod", "serve", "--port", str(port), "--database",
                str(folder / f"{name}.db"), "--token", "benchmark-token"]  # fmt: skip
-    with _process(command, port):
-        server = Server(port, "benchmark-token")
+    with _process(command, port) as pid:
+        server = Server(port, "benchmark-token", pid)
         for at in range(nodes):
             server.post("/register", {"node_id": f"n{at}", "profile": {}})
         yield server

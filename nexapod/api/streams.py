@@ -101,16 +101,15 @@ async def panel(request: Request, body: None) -> web.StreamResponse:
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
     )
     await response.prepare(request.http)
-    async with contextlib.aclosing(request.service.panel.follow(_KEEPALIVE_S)) as messages:
-        async for news in messages:
-            try:
+    # When its token ends or the store fails the stream does; the reader comes back, and is told.
+    with contextlib.suppress(errors.NexapodError):
+        async with contextlib.aclosing(request.service.panel.follow(_KEEPALIVE_S)) as messages:
+            async for news in messages:
                 request.check_still()
-            except errors.Unauthorized:
-                break  # the reader comes back, and is told
-            for message in news:
-                await response.write(b"data: " + message + b"\n\n")
-            if not news:
-                await response.write(b": still here\n\n")
+                for message in news:
+                    await response.write(b"data: " + message + b"\n\n")
+                if not news:
+                    await response.write(b": still here\n\n")
     return response
 
 

@@ -16,6 +16,8 @@ from nexapod.wire.panel import allowed
 
 #: A coordinator says at least so often that it is there.
 SILENT_S = 45.0
+_FIRST_S = 0.1
+_READY = b'{"t":"ready"}'
 
 
 async def follow(session: aiohttp.ClientSession, url: str) -> AsyncGenerator[bytes, None]:
@@ -26,7 +28,7 @@ async def follow(session: aiohttp.ClientSession, url: str) -> AsyncGenerator[byt
     Unauthorized
         When the coordinator does not accept the token, or not any more.
     """
-    delay_s = 0.1
+    delay_s = _FIRST_S
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=SILENT_S)
     while True:
         with contextlib.suppress(aiohttp.ClientError, TimeoutError, ConnectionError):
@@ -39,7 +41,8 @@ async def follow(session: aiohttp.ClientSession, url: str) -> AsyncGenerator[byt
                     )
                 if response.status == 200:
                     async for message in _messages(response.content):
-                        delay_s = 0.1
+                        if message == _READY:
+                            delay_s = _FIRST_S
                         yield message
         await asyncio.sleep(delay_s * random.uniform(0.5, 1.0))
         delay_s = min(10.0, delay_s * 2)

@@ -166,7 +166,7 @@ class Service:
         self.board = board
         for job in board.jobs.values():
             self.feed.know(job.spec.id, job.spec.owner)
-        self.panel.pace.begin(len(board.jobs), now.at)
+        self.panel.begin(len(board.jobs))
         await self.keyring.load()
         self.fleet_id = snapshot.fleet_id
         self._payloads.clear()

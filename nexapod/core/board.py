@@ -6,6 +6,7 @@ Finished jobs are not here: they live in the store, and only their count and the
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 
@@ -13,8 +14,8 @@ from nexapod.core import events as e
 from nexapod.core import invariants
 from nexapod.core.alarms import Alarms, due, sweep_out
 from nexapod.core.job import Ended, Job, Lease
-from nexapod.core.node import Node
-from nexapod.core.records import ClosedJob, NodeView, OpenJob, Snapshot
+from nexapod.core.node import Node, unmatched
+from nexapod.core.records import Capacity, ClosedJob, NodeView, OpenJob, Snapshot
 from nexapod.core.schedule import Queue
 from nexapod.core.states import TRANSITIONS, AttemptEnd, JobState
 
@@ -22,6 +23,10 @@ __all__ = ["BACKOFF_MOST_S", "Board", "Job", "Lease", "Node"]
 
 #: Finished jobs remembered in memory, so that a repeat right after needs no look at the store.
 RECENT = 10_000
+#: Lines of waiting jobs that are looked at for why a node cannot run them.
+SHOWN_LINES = 200
+#: Why nodes cannot run what waits, by what they can give.
+Unmatched = dict[Capacity, tuple[str, ...]]
 #: The longest wait before another attempt.
 BACKOFF_MOST_S = 60.0
 
@@ -286,10 +291,22 @@ class Board:
         """The open jobs whose own deadline has passed, soonest first."""
         return [job for job in due(self.deadlines, now_s) if self._is_open(job)]
 
-    def node_views(self, mono_s: float) -> list[NodeView]:
-        """Every node as people see it, with the reasons why waiting jobs cannot run there."""
-        demands = [(demand, len(line)) for demand, line in self.queue.lines.items()]
-        return [node.view(demands, mono_s) for node in self.nodes.values()]
+    def node_views(self, mono_s: float, known: Unmatched | None = None) -> list[NodeView]:
+        """Every node as people see it, with the reasons why waiting jobs cannot run there.
+
+        Nodes of one capacity have the same reasons; those in `known` are not looked for again,
+        and others are put there.
+        """
+        lines = itertools.islice(self.queue.lines.items(), SHOWN_LINES)
+        waiting = [(demand, len(line)) for demand, line in lines]
+        known = {} if known is None else known
+        views = []
+        for node in self.nodes.values():
+            reasons = known.get(node.capacity)
+            if reasons is None:
+                reasons = known[node.capacity] = unmatched(node.capacity, waiting)
+            views.append(node.view(reasons, mono_s))
+        return views
 
     # ── invariants ───────────────────────────────────────────────────────────────────────────────
 

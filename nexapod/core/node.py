@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from nexapod.core.records import Capacity, Demand, NodeRecord, NodeView
@@ -64,16 +65,8 @@ class Node:
             return NodeState.SUSPECT
         return NodeState.LOST
 
-    def view(self, waiting: list[tuple[Demand, int]], mono_s: float) -> NodeView:
-        """The node as people see it; `waiting` is how many jobs wait for each demand."""
-        reasons: Counter[str] = Counter()
-        for demand, count in waiting[:200]:
-            if not self.can_run(demand):
-                reasons[why_not(self.capacity, demand) or ""] += count
-        unmatched = tuple(
-            f"{count} waiting {'job' if count == 1 else 'jobs'}: {reason}"
-            for reason, count in reasons.most_common(3)
-        )
+    def view(self, unmatched: tuple[str, ...], mono_s: float) -> NodeView:
+        """The node as people see it."""
         running = sum(1 for job in self.leases.values() if job.lease and job.lease.elapsed_s >= 0)
         slots = self.capacity.slots
         return NodeView(
@@ -87,3 +80,18 @@ class Node:
             unmatched,
             self.lost,
         )
+
+
+def unmatched(capacity: Capacity, waiting: Iterable[tuple[Demand, int]]) -> tuple[str, ...]:
+    """Why a node of this capacity can never run what waits; `waiting` is how many of each demand.
+
+    The three reasons that concern most jobs.
+    """
+    reasons: Counter[str] = Counter()
+    for demand, count in waiting:
+        if (reason := why_not(capacity, demand)) is not None:
+            reasons[reason] += count
+    return tuple(
+        f"{count} waiting {'job' if count == 1 else 'jobs'}: {reason}"
+        for reason, count in reasons.most_common(3)
+    )

@@ -45,7 +45,8 @@ class Recorder:
     async def read(self) -> None:
         """A tick, and all that the reader hears of it."""
         await self.service.panel.tick()
-        while news := await anext(self._reader, []):
+        nothing: list[bytes] = []
+        while news := await anext(self._reader, nothing):
             for message in news:
                 self.messages.append(json.loads(message))
                 self.replica.hear(message)
@@ -62,7 +63,7 @@ class Recorder:
 
     async def register(self, node_id: str, boot_id: str = "boot-1", **capacity: Any) -> None:
         profile = json.dumps({"os": "Linux", "cpu": "EPYC", "cores": 8}, indent=1).encode()
-        offers = Capacity(cpus=8.0, memory_bytes=16 * GB, kinds=KINDS, **capacity)
+        offers = Capacity(cpus=8.0, memory_bytes=16 * GB, kinds=("data", "function"), **capacity)
         at = self._clock.now().at
         record = NodeRecord(node_id, profile, offers, boot_id, at, "127.0.0.1")
         await self.do(c.Register(record, None, LEASE_S))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -15,7 +16,14 @@ from nexapod import errors
 from nexapod.core import events as e
 from nexapod.core.records import AttemptReport, Failure, Value
 from nexapod.core.states import AttemptEnd, JobState
-from nexapod.store.base import ATTEMPT_COLUMNS, JOB_COLUMNS, JobFilter
+from nexapod.store.base import (
+    ATTEMPT_BRIEF,
+    ATTEMPT_COLUMNS,
+    JOB_BRIEF,
+    JOB_COLUMNS,
+    WHY_CHARACTERS,
+    JobFilter,
+)
 from nexapod.store.sqlite import SCHEMA_VERSION, SqliteStore
 from tests.contract.histories import Historian, history
 from tests.contract.stores import KINDS, Made, maker, remembered, restored, tables
@@ -660,3 +668,46 @@ def test_a_forked_child_can_neither_read_nor_write_nor_close(tmp_path: Path) -> 
     commit_all(store, desk)
     assert len(store.load().nodes) == 2
     store.close()
+
+
+# ── what a live view reads ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_briefs_tell_of_each_job_and_attempt_what_the_long_rows_do(make: Made, seed: int) -> None:
+    store, desk = make(), history(seed)
+    commit_all(store, desk)
+    long = [dict(zip(JOB_COLUMNS, row, strict=True)) for row in store.job_rows(JobFilter())]
+    brief = [dict(zip(JOB_BRIEF, row, strict=True)) for row in store.job_briefs(0, 10_000)]
+    assert len(brief) == len(long) > 10
+    for short, whole in zip(brief, long, strict=True):
+        failure = json.loads(whole["error"]) if whole["error"] else {"message": ""}
+        told = failure["message"] or failure.get("type", "")
+        assert short == {**{name: whole[name] for name in JOB_BRIEF}, "error": told}
+    some = [row["seq"] for row in long[::3]]
+    assert sorted(row[0] for row in store.job_briefs_of(some)) == some
+    assert [row[0] for row in store.job_briefs(some[1], 2)] == [some[1] + 1, some[1] + 2]
+
+    attempts = store.attempt_briefs(10_000)
+    assert [row[:2] for row in attempts] == sorted((row[:2] for row in attempts), reverse=True)
+    assert store.attempt_briefs(3) == attempts[:3]
+    ran = dict(zip(ATTEMPT_BRIEF, range(len(ATTEMPT_BRIEF)), strict=True))
+    whole_rows = [dict(zip(ATTEMPT_COLUMNS, row, strict=True)) for row in store.attempt_rows()]
+    for row, whole in zip(reversed(attempts), whole_rows, strict=True):
+        assert row[ran["end"]] == (None if whole["end"] == "running" else whole["end"])
+        assert row[ran["node"]] == whole["node"]
+        known = whole["run_s"] is not None
+        assert row[ran["started_at"]] == (whole["started_at"] if known else None)
+    keys = [row[:2] for row in attempts[::2]]
+    assert sorted(row[:2] for row in store.attempt_briefs_of(keys)) == sorted(keys)
+
+
+def test_a_brief_error_is_one_line_of_bounded_length(store: SqliteStore) -> None:
+    desk = lab()
+    desk.submit(order("long"), order("silent"))
+    desk.poll("a", 2)
+    desk.report("a", failed("long", 1, message="é" * 1000, retryable=False))
+    desk.report("a", failed("silent", 1, message="", type="memory", retryable=False))
+    commit_all(store, desk)
+    errors_told = [row[-1] for row in store.job_briefs(0, 10)]
+    assert errors_told == ["é" * WHY_CHARACTERS, "memory"]

@@ -72,7 +72,8 @@ class Pace:
 
     def hear(self, events: Sequence[e.Event], now: float) -> None:
         """Count a batch."""
-        self.roll(now)
+        if not self._open.at <= now < self._closes_at:
+            self.roll(now)
         bucket = self._open
         for event in events:
             kind = type(event)

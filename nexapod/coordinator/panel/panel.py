@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -53,6 +54,7 @@ class Panel:
 
     def __init__(self, service: Service) -> None:
         self.pace = Pace(self._gauges)
+        self.clock = time.time
         self._service = service
         self._readers: dict[Reader, None] = {}
         self._progress: dict[int, tuple[float | None, str]] = {}
@@ -71,11 +73,20 @@ class Panel:
         self._told_at = 0.0
         self._paced_at = 0.0
 
+    def begin(self, jobs: int) -> None:
+        """The board was read from the store, with so many open jobs: nobody knows what it lost."""
+        self.pace.begin(jobs, self.clock())
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        for reader in self._readers:
+            reader.fall_behind()
+
     # ── what it hears ────────────────────────────────────────────────────────────────────────────
 
     def _count(self, events: Sequence[e.Event]) -> None:
         """At all times."""
-        self.pace.hear(events, self._at())
+        self.pace.hear(events, self.clock())
         if self._progress:
             for event in events:
                 if type(event) is e.AttemptEnded:
@@ -147,7 +158,7 @@ class Panel:
     async def _snapshot(self) -> AsyncGenerator[bytes, None]:
         """How everything stands. What changes meanwhile is told after it, perhaps once more."""
         yield _encode(self._hello())
-        yield _encode({"t": "tick", **self._standing(self._at())})
+        yield _encode({"t": "tick", **self._standing(self.clock())})
         views = self._views()
         if not len(self._roster):  # the first reader: what it hears now is not told again
             self._roster.tell(views)
@@ -166,15 +177,12 @@ class Panel:
         counts = self._service.board.counts
         return (counts[JobState.PENDING], counts[JobState.ASSIGNED]) if self._readers else None
 
-    def _at(self) -> float:
-        return self._service.now().at
-
     def _hello(self) -> dict[str, Any]:
         service = self._service
         return {
             "t": "hello", "v": VERSION, "run": service.feed.run, "name": service.name,
             "url": service.url, "fleet_id": service.fleet_id, "started_at": service.started_at,
-            "now": self._at(), "window": WINDOW,
+            "now": self.clock(), "window": WINDOW,
         }  # fmt: skip
 
     async def _jobs(self) -> AsyncGenerator[list[tuple[Any, ...]], None]:
@@ -201,7 +209,7 @@ class Panel:
 
     def _views(self) -> list[NodeView]:
         service = self._service
-        return service.board.node_views(service.now().mono_s)
+        return self._roster.look(service.board, service.now().mono_s)
 
     def _standing(self, now: float) -> dict[str, Any]:
         """What is counted over all jobs."""
@@ -225,17 +233,19 @@ class Panel:
         """Tell every reader what changed since the last time."""
         try:
             messages = await self._changes()
-        except errors.NexapodError as error:  # the store closed: what was to be told is lost
-            logger.warning("a tick of the panel was left out: %s", error)
-            for reader in self._readers:
-                reader.fall_behind()
+        except Exception as error:  # what was to be told is lost
+            if isinstance(error, errors.NexapodError):
+                logger.warning("a tick of the panel was left out: %s", error)
+            else:
+                logger.exception("a tick of the panel failed")
+            self._begin_anew()
             return
         for reader in self._readers:
             reader.tell(messages)
 
     async def _changes(self) -> list[bytes]:
         """What changed since the last tick, each message encoded once for all readers."""
-        now = self._at()
+        now = self.clock()
         self.pace.roll(now)
         closed = self.pace.since(self._paced_at)
         self._paced_at = closed[-1].at if closed else self._paced_at

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 from nexapod.coordinator.panel.rows import PROFILE, SEEN_AT, Row, node_row
+from nexapod.core.board import SHOWN_LINES, Board, Unmatched
 from nexapod.core.records import NodeRecord, NodeView
 
 #: That a node was heard of again is news only so much later.
 SEEN_S = 5.0
+#: Looks at whether a node can run a waiting job, in one tick: a few milliseconds.
+LOOKS = 2_000
 
 
 class Roster:
     """Every node's row as it was told last."""
 
     def __init__(self) -> None:
+        self._unmatched: Unmatched = {}
         self._told: dict[str, tuple[NodeRecord, Row]] = {}
 
     def __len__(self) -> int:
         return len(self._told)
+
+    def look(self, board: Board, mono_s: float) -> list[NodeView]:
+        """Every node now.
+
+        Where there are many kinds of nodes and of waiting jobs, why these cannot run there is
+        looked for again only in turn.
+        """
+        at_once = max(1, LOOKS // max(1, min(SHOWN_LINES, len(board.queue.lines))))
+        for capacity in list(itertools.islice(self._unmatched, at_once)):
+            del self._unmatched[capacity]  # it comes back as the newest
+        return board.node_views(mono_s, self._unmatched)
 
     def tell(self, views: Iterable[NodeView]) -> list[Row]:
         """The rows of the nodes that changed. An unchanged profile is null."""

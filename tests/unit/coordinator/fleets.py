@@ -21,6 +21,7 @@ class Clock:
     def __init__(self, service: Service) -> None:
         self.passed_s = 0.0
         service.now = self.now  # type: ignore[method-assign]
+        service.panel.clock = lambda: NOW + self.passed_s
         service.started_at = NOW
 
     def now(self) -> c.Instant:
