@@ -181,8 +181,10 @@ class Reading:
         while True:
             line = self.response.readline()
             assert line, "the stream ended"
-            if line.startswith(b"data: ") and (found := json.loads(line[6:]))["t"] == kind:
-                return found
+            if line.startswith(b"data: "):
+                found: dict[str, Any] = json.loads(line[6:])
+                if found["t"] == kind:
+                    return found
 
 
 def test_the_stream_comes_message_by_message(site: Site) -> None:
