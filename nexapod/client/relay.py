@@ -40,7 +40,7 @@ async def follow(session: aiohttp.ClientSession, url: str) -> AsyncGenerator[byt
                         f"the coordinator at {url} does not accept this token for its panel"
                     )
                 if response.status == 200:
-                    async for message in _messages(response.content):
+                    async for message in messages(response.content):
                         if message == _READY:
                             delay_s = _FIRST_S
                         yield message
@@ -48,7 +48,8 @@ async def follow(session: aiohttp.ClientSession, url: str) -> AsyncGenerator[byt
         delay_s = min(10.0, delay_s * 2)
 
 
-async def _messages(content: aiohttp.StreamReader) -> AsyncGenerator[bytes, None]:
+async def messages(content: aiohttp.StreamReader) -> AsyncGenerator[bytes, None]:
+    """The data of every event of a stream, however long."""
     pieces: list[bytes] = []
     async for piece in content.iter_any():
         first, *others = piece.split(b"\n")

@@ -18,6 +18,7 @@ import msgspec
 import yarl
 
 from nexapod import errors
+from nexapod.client.relay import SILENT_S, messages
 from nexapod.coordinator.registry import Running, running
 from nexapod.jupyter.picture import Picture
 from nexapod.wire.trust import pinned
@@ -27,7 +28,7 @@ IDLE_S = 60.0
 #: How long a list waits for the first picture of a coordinator that was just found.
 FIRST_S = 1.0
 _ASK = aiohttp.ClientTimeout(total=30, sock_connect=5)
-_FOLLOW = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=45)
+_FOLLOW = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=SILENT_S)
 
 
 class Answer(NamedTuple):
@@ -127,22 +128,12 @@ class Watch:
     async def _read(self, response: aiohttp.ClientResponse) -> None:
         loop = asyncio.get_running_loop()
         self.is_live = True
-        async for line in lines(response.content):
-            if line.startswith(b"data: "):
-                self._picture.take(msgspec.json.decode(line[6:]))
-                if self._picture.is_ready:
-                    self.ready.set()
+        async for message in messages(response.content):
+            self._picture.take(msgspec.json.decode(message))
+            if self._picture.is_ready:
+                self.ready.set()
             if loop.time() - self._asked_s > IDLE_S:
                 return
-
-
-async def lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    """Lines of any length."""
-    rest = b""
-    async for piece in content.iter_any():
-        *whole, rest = (rest + piece).split(b"\n")
-        for line in whole:
-            yield line
 
 
 class Coordinators:

@@ -7,6 +7,7 @@ import http
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import aiohttp
 import msgspec
 import tornado.iostream
 from jupyter_server.base.handlers import APIHandler
@@ -97,6 +98,13 @@ class All(Handler):
 class Panel(Handler):
     """``GET coordinators/ID/panel``: the coordinator's stream, message by message."""
 
+    _stream: aiohttp.ClientResponse | None = None
+
+    def on_connection_close(self) -> None:
+        """End what nobody reads any more, also when nothing comes that could fail to be sent."""
+        if self._stream is not None:
+            self._stream.close()
+
     @told
     async def get(self, entry_id: str) -> None:
         """See the class."""
@@ -108,6 +116,7 @@ class Panel(Handler):
             self.set_header("Content-Type", "text/event-stream")
             self.set_header("Cache-Control", "no-store")
             self.set_header("X-Accel-Buffering", "no")  # nginx, which JupyterHubs are often behind
+            self._stream = response
             with contextlib.suppress(tornado.iostream.StreamClosedError):  # the browser went
                 await self.flush()
                 async for piece in response.content.iter_any():

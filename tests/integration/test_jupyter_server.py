@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import nexapod
@@ -153,6 +154,9 @@ def test_no_answer_carries_the_fleets_token(site: Site) -> None:
     for reply in replies:
         assert token.encode() not in reply.body
         assert token not in str(reply.headers)
+    with Reading(site) as reading:
+        while b'"ready"' not in (line := reading.response.readline()):
+            assert token.encode() not in line
     assert token not in server.log.read_text()
 
 
@@ -177,8 +181,10 @@ class Reading:
         while True:
             line = self.response.readline()
             assert line, "the stream ended"
-            if line.startswith(b"data: ") and (found := json.loads(line[6:]))["t"] == kind:
-                return found
+            if line.startswith(b"data: "):
+                found: dict[str, Any] = json.loads(line[6:])
+                if found["t"] == kind:
+                    return found
 
 
 def test_the_stream_comes_message_by_message(site: Site) -> None:
@@ -202,6 +208,22 @@ def test_several_read_the_stream_and_one_that_goes_disturbs_nobody(site: Site) -
             fleet.submit_data("still")
             fleet.flush()
             assert stays.until("jobs")["rows"]
+
+
+def test_a_browser_that_goes_leaves_no_stream_behind(site: Site) -> None:
+    def streams() -> int:
+        found = psutil.Process(site.coordinator.pid).net_connections("tcp")
+        return sum(connection.status == psutil.CONN_ESTABLISHED for connection in found)
+
+    site.server.coordinators()
+    before = eventually(streams, "the list is followed")
+    readings = [Reading(site) for _ in range(5)]
+    for reading in readings:
+        reading.until("ready")
+    assert streams() >= before + 5
+    for reading in readings:
+        reading.__exit__()
+    eventually(lambda: streams() <= before, "every stream ended")
 
 
 def test_the_list_follows_what_happens(site: Site) -> None:

@@ -43,6 +43,7 @@ export class Sidebar extends Widget {
     const execute = (command: string, args: Record<string, string> = {}): void => {
       void this.commands.execute(command, args);
     };
-    render(<SidebarView {...{ state, all, execute, trans: this.trans }} />, this.node);
+    const can = (command: string): boolean => this.commands.hasCommand(command);
+    render(<SidebarView {...{ state, all, execute, can, trans: this.trans }} />, this.node);
   }
 }

@@ -22,18 +22,22 @@ export interface SidebarProps {
   all: readonly Coordinator[];
   trans: TranslationBundle;
   execute: (command: string, args?: Record<string, string>) => void;
+  /** Whether there is this command here: Notebook 7 has no tabs, a page without notebooks no cells. */
+  can: (command: string) => boolean;
 }
 
-export function SidebarView({ state, all, trans, execute }: SidebarProps) {
+export function SidebarView({ state, all, trans, execute, can }: SidebarProps) {
   return (
     <>
       <header class="nxp-Sidebar-header">
         <h2>{trans.__("Coordinators")}</h2>
-        <IconButton
-          icon={addIcon}
-          label={trans.__("Launch a coordinator")}
-          onClick={() => execute(Command.launch)}
-        />
+        {can(Command.launch) && (
+          <IconButton
+            icon={addIcon}
+            label={trans.__("Launch a coordinator")}
+            onClick={() => execute(Command.launch)}
+          />
+        )}
       </header>
       {state === "unreachable" && (
         <p class="nxp-Sidebar-note" role="status">
@@ -43,17 +47,17 @@ export function SidebarView({ state, all, trans, execute }: SidebarProps) {
       {all.length > 0 ? (
         <ul class="nxp-Sidebar-list" aria-label={trans.__("Coordinators that run")}>
           {all.map((one) => (
-            <Card key={one.id} one={one} trans={trans} execute={execute} />
+            <Card key={one.id} one={one} trans={trans} execute={execute} can={can} />
           ))}
         </ul>
       ) : (
-        <Nothing state={state} trans={trans} execute={execute} />
+        <Nothing state={state} trans={trans} execute={execute} can={can} />
       )}
     </>
   );
 }
 
-function Nothing({ state, trans, execute }: Pick<SidebarProps, "state" | "trans" | "execute">) {
+function Nothing({ state, trans, execute, can }: Omit<SidebarProps, "all">) {
   if (state === "unknown") return null;
   if (state === "missing") {
     return (
@@ -71,18 +75,24 @@ function Nothing({ state, trans, execute }: Pick<SidebarProps, "state" | "trans"
       <p>{trans.__("No coordinator of yours runs on this machine.")}</p>
       <p>{trans.__("Launch one in a notebook's kernel, or run this in a terminal:")}</p>
       <code>nexapod serve</code>
-      <button
-        type="button"
-        class="jp-mod-styled jp-mod-accept"
-        onClick={() => execute(Command.launch)}
-      >
-        {trans.__("Launch Coordinator")}
-      </button>
+      {can(Command.launch) && (
+        <button
+          type="button"
+          class="jp-mod-styled jp-mod-accept"
+          onClick={() => execute(Command.launch)}
+        >
+          {trans.__("Launch Coordinator")}
+        </button>
+      )}
     </div>
   );
 }
 
-function Card({ one, trans, execute }: Pick<SidebarProps, "trans" | "execute"> & { one: Coordinator }) {
+interface CardProps extends Pick<SidebarProps, "trans" | "execute" | "can"> {
+  one: Coordinator;
+}
+
+function Card({ one, trans, execute, can }: CardProps) {
   const which = { id: one.id, name: one.name };
   const notebook = one.notebook?.split("/").pop();
   const where = one.url.replace(/^https?:\/\//, "");
@@ -92,6 +102,7 @@ function Card({ one, trans, execute }: Pick<SidebarProps, "trans" | "execute"> &
         <button
           type="button"
           class="nxp-Card-name"
+          disabled={!can(Command.open)}
           title={trans.__("Open the panel of %1 (%2)", one.name, one.url)}
           onClick={() => execute(Command.open, which)}
         >
@@ -108,16 +119,20 @@ function Card({ one, trans, execute }: Pick<SidebarProps, "trans" | "execute"> &
         <span class="nxp-Card-line" role="status">
           {one.state === "live" ? nodesLine(one, trans) : trans.__("does not answer at the moment")}
         </span>
-        <IconButton
-          icon={launcherIcon}
-          label={trans.__("Open the panel of %1", one.name)}
-          onClick={() => execute(Command.open, which)}
-        />
-        <IconButton
-          icon={addBelowIcon}
-          label={trans.__("Insert a cell that connects to %1", one.name)}
-          onClick={() => execute(Command.connect, which)}
-        />
+        {can(Command.open) && (
+          <IconButton
+            icon={launcherIcon}
+            label={trans.__("Open the panel of %1", one.name)}
+            onClick={() => execute(Command.open, which)}
+          />
+        )}
+        {can(Command.connect) && (
+          <IconButton
+            icon={addBelowIcon}
+            label={trans.__("Insert a cell that connects to %1", one.name)}
+            onClick={() => execute(Command.connect, which)}
+          />
+        )}
         <IconButton
           icon={copyIcon}
           label={trans.__("Copy the command that lets a machine join %1", one.name)}

@@ -17,7 +17,7 @@ class FleetPanel extends Widget {
     private readonly coordinator: string,
   ) {
     super();
-    this.addClass("nxp-Fleet");
+    this.addClass("nxp-FleetTab");
   }
 
   /** Drawn once it has a size, and then for as long as the tab is open. */

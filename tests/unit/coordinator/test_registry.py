@@ -28,7 +28,7 @@ class Run:
     def __init__(self, database: Path, name: str = "fold", port: int = 8000) -> None:
         self.files = FleetFiles(name, database)
         self.lock = DatabaseLock(self.files.lock, self.files.database)
-        self.run = RunFile(name, f"http://127.0.0.1:{port}", os.getpid(), 1.0)
+        self.run = RunFile(name, f"http://127.0.0.1:{port}", os.getpid(), float(port))
         path = registry.enter(self.run, self.files)
         assert path is not None
         self.path = path
