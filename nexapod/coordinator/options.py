@@ -142,6 +142,8 @@ class HostOptions(msgspec.Struct, frozen=True):
             < 1
         ):
             raise errors.Invalid("at least one connection must be allowed")
+        if limits.log_bytes < 0:
+            raise errors.Invalid("of a log a number of bytes is kept, from 0 on")
         if is_loopback(self.host):
             return
         if self.open:

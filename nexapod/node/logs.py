@@ -86,7 +86,9 @@ class LogStream:
 
     def look(self) -> None:
         """Send what is new, unless that was done a moment ago."""
-        if time.monotonic() >= self._not_before_s:
+        now_s = time.monotonic()
+        if now_s >= self._not_before_s:
+            self._not_before_s = now_s + EVERY_S
             self._begin()
 
     def ended(self, attempt: Attempt) -> asyncio.Future[None] | None:
@@ -113,6 +115,7 @@ class LogStream:
         self._over[attempt.key] = chunk, sent
         self._bound()
         if self._is_failing:
+            self._try_later()
             return None
         self._begin()
         return sent
@@ -140,15 +143,17 @@ class LogStream:
     # ── sending ──────────────────────────────────────────────────────────────────────────────────
 
     def _begin(self) -> None:
-        self._retry = None
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
         if self._sending is None and (body := self._body()) is not None:
             self._sending = asyncio.create_task(self._send(body))
 
     async def _send(self, body: m.Logs | None) -> None:
         try:
             while body is not None:
-                keys = [(chunk.job_id, chunk.epoch) for chunk in body.chunks]
-                over = [self._over[key][1] for key in keys if key in self._over]
+                here = {id(chunk) for chunk in body.chunks}
+                over = [sent for chunk, sent in self._over.values() if id(chunk) in here]
                 try:
                     reply = await self._link.logs(body)
                 except NexapodError as error:
@@ -196,10 +201,10 @@ class LogStream:
         self._backoff.reset()
         for chunk in body.chunks:
             key = chunk.job_id, chunk.epoch
-            if (told := self._told.get(key)) is not None:
+            if key in self._over and self._over[key][0] is chunk:
+                del self._over[key]
+            elif (told := self._told.get(key)) is not None:
                 told.end = chunk.start + len(chunk.data)
-            else:
-                self._over.pop(key, None)
         for word in body.progress:
             if (told := self._told.get((word.job_id, word.epoch))) is not None:
                 told.word = word.fraction, word.message
@@ -215,7 +220,12 @@ class LogStream:
             self._over.clear()
         self._is_failing = True
         self._not_before_s = time.monotonic() + delay_s
+        self._try_later()
+
+    def _try_later(self) -> None:
+        """Nobody looks while nothing runs, and what is over shall not wait for that."""
         if self._over and self._retry is None:
+            delay_s = max(0.0, self._not_before_s - time.monotonic())
             self._retry = asyncio.get_running_loop().call_later(delay_s, self._begin)
 
     def _bound(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import sys
@@ -31,13 +32,14 @@ def is_all(text: str, printed: bytes, size: int) -> bool:
 
 def read_end(path: Path, after: int, most_bytes: int) -> tuple[int, bytes]:
     """A file's bytes from `after` on, or the last `most_bytes` of them; and where they begin."""
-    size = path.stat().st_size
-    start = max(after, size - most_bytes)
-    if start >= size:
-        return start, b""
-    with path.open("rb", buffering=0) as file:
-        file.seek(start)
-        return start, file.read(size - start)
+    with contextlib.suppress(OSError):  # somebody has deleted it
+        size = path.stat().st_size
+        start = max(after, size - most_bytes)
+        if start < size:
+            with path.open("rb", buffering=0) as file:
+                file.seek(start)
+                return start, file.read(size - start)
+    return after, b""
 
 
 def make_hole(path: Path, size: int) -> None:

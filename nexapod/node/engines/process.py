@@ -151,10 +151,12 @@ class RunnerProcess:
 
         Only the end of it stays on file: a job that prints for days must not fill the disk.
         """
-        file = self._output.stat()
-        if file.st_blocks * 512 > _FILE_BYTES:
-            make_hole(self._output, file.st_size - KEPT_BYTES)
-        return file.st_size
+        with contextlib.suppress(OSError):
+            file = self._output.stat()
+            if file.st_blocks * 512 > _FILE_BYTES:
+                make_hole(self._output, file.st_size - KEPT_BYTES)
+            return file.st_size
+        return 0
 
     def printed(self, attempt: Attempt, after: int, most_bytes: int) -> tuple[int, bytes]:
         """What the attempt has printed from byte `after` on, or the last `most_bytes` of that.

@@ -17,10 +17,13 @@ import pytest
 from aiohttp import web
 
 import nexapod
+from nexapod import errors
 from nexapod.core.states import AttemptEnd
 from nexapod.node import logs
+from nexapod.node.attempt import Attempt
+from nexapod.wire import messages as m
 from tests.unit.node import jobs
-from tests.unit.node.doubles import CoordinatorDouble, Node, Site, answer, error
+from tests.unit.node.doubles import CoordinatorDouble, Node, Site, error
 
 
 def speaks_and_waits(path: str, *lines: str) -> str:
@@ -355,20 +358,150 @@ def prints_after_sigterm(path: str) -> None:
     time.sleep(60)
 
 
+# ── the stream by itself ─────────────────────────────────────────────────────────────────────────
+
+
+class Runs:
+    """An attempt on a process, as far as a stream looks at them."""
+
+    def __init__(self) -> None:
+        self.attempt = Attempt(m.Leased("j", 1, "data"), "")
+        self.on_file = b""
+        self.word: tuple[float, bytes] | None = None
+
+    def printed(self, attempt: Attempt, after: int, most_bytes: int) -> tuple[int, bytes]:
+        start = max(after, len(self.on_file) - most_bytes)
+        return start, self.on_file[start:]
+
+    def said(self, attempt: Attempt) -> tuple[float, bytes] | None:
+        return self.word
+
+
+class Heard:
+    """A coordinator that answers when it is let, and may be away."""
+
+    def __init__(self) -> None:
+        self.bodies: list[m.Logs] = []
+        self.go = asyncio.Event()
+        self.go.set()
+        self.error: errors.NexapodError | None = None
+
+    async def logs(self, body: m.Logs) -> m.LogsReply:
+        self.bodies.append(body)
+        await self.go.wait()
+        if self.error is not None:
+            raise self.error
+        return m.LogsReply()
+
+    @property
+    def log(self) -> bytes:
+        """The bytes of all chunks, each where it belongs."""
+        whole = bytearray()
+        for body in self.bodies:
+            for chunk in body.chunks:
+                whole[chunk.start : chunk.start + len(chunk.data)] = chunk.data
+        return bytes(whole)
+
+
+def stream_of(runs: Runs, heard: Heard) -> logs.LogStream:
+    return logs.LogStream(
+        "n", heard, lambda: [] if runs.attempt.printed else [(runs, runs.attempt, 1.0)]
+    )
+
+
+def ends(runs: Runs, stream: logs.LogStream) -> asyncio.Future[None] | None:
+    runs.attempt.printed = len(runs.on_file), runs.on_file
+    return stream.ended(runs.attempt)
+
+
+def test_what_is_printed_while_a_message_is_on_its_way_is_not_taken_for_sent():
+    async def main() -> None:
+        runs, heard = Runs(), Heard()
+        stream = stream_of(runs, heard)
+        heard.go.clear()
+        runs.on_file = b"one\n"
+        stream.look()
+        await asyncio.sleep(0)
+        runs.on_file += b"two\n"
+        sent = ends(runs, stream)
+        assert sent is not None
+        assert not sent.done()
+        heard.go.set()
+        await asyncio.wait_for(sent, 5)
+        assert heard.log == b"one\ntwo\n"
+        stream.close()
+
+    asyncio.run(main())
+
+
+def test_while_the_coordinator_is_away_nobody_waits_and_the_log_comes_later():
+    async def main() -> None:
+        runs, heard = Runs(), Heard()
+        stream = stream_of(runs, heard)
+        heard.error = errors.Unreachable("away")
+        runs.on_file = b"one\n"
+        stream.look()
+        await asyncio.sleep(0.01)
+        assert ends(runs, stream) is None
+        heard.error = None
+        heard.bodies.clear()
+        async with asyncio.timeout(5):
+            while heard.log != b"one\n":
+                await asyncio.sleep(0.01)
+        stream.close()
+
+    asyncio.run(main())
+
+
 def test_after_a_registration_the_last_word_is_said_again():
     async def main() -> None:
-        sent: list[int] = []
+        runs, heard = Runs(), Heard()
+        stream = stream_of(runs, heard)
+        runs.word = 0.5, b"half"
 
-        class Sender:
-            async def logs(self, body):
-                sent.append(len(body.progress))
-                return answer  # not looked at
+        async def looks() -> int:
+            stream._not_before_s = 0.0
+            stream.look()
+            await stream.drained(5)
+            return len(heard.bodies)
 
-        stream = logs.LogStream("n", Sender(), lambda: ())
-        told = stream._told["j", 1] = logs._Told()
-        told.word = 0.5, "half"
+        assert [await looks(), await looks()] == [1, 1]
         stream.forget(is_another=False)
-        assert told.word is None
+        assert await looks() == 2
+        assert heard.bodies[1].progress == [m.Progress("j", 1, 0.5, "half")]
+        stream.close()
+
+    asyncio.run(main())
+
+
+def test_what_waits_is_bounded_and_the_newest_is_kept():
+    async def main() -> None:
+        heard = Heard()
+        heard.error = errors.Unreachable("away")
+        runs = Runs()
+        stream = stream_of(runs, heard)
+        for number in range(40):
+            runs.attempt = Attempt(m.Leased(f"j{number}", 1, "data"), "")
+            runs.on_file = b"x" * (1 << 20)
+            ends(runs, stream)
+            await asyncio.sleep(0)
+        assert [key[0] for key in stream._over] == [f"j{number}" for number in range(32, 40)]
+        stream.close()
+
+    asyncio.run(main())
+
+
+def test_many_at_once_share_one_message():
+    async def main() -> None:
+        runs, heard = Runs(), Heard()
+        attempts = [Attempt(m.Leased(f"j{number}", 1, "data"), "") for number in range(200)]
+        stream = logs.LogStream("n", heard, lambda: [(runs, each, 1.0) for each in attempts])
+        runs.on_file = b"x" * (1 << 20)
+        stream.look()
+        await stream.drained(5)
+        (body,) = heard.bodies
+        assert len(body.chunks) == 200
+        assert sum(len(chunk.data) for chunk in body.chunks) <= 4 << 20
         stream.close()
 
     asyncio.run(main())
