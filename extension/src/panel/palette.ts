@@ -2,20 +2,20 @@
 
 /** The colour of a state. */
 export const STATE_COLOURS: Readonly<Record<string, string>> = {
-  "pending": "#a3abb5",
-  "assigned": "#2b83ca",
-  "running": "#2b83ca",
-  "completed": "#10a37c",
-  "failed": "#d9541e",
-  "cancelled": "#b07aa8",
-  "lost": "#dd9a12",
-  "released": "#7fb2dd",
-  "online": "#10a37c",
-  "suspect": "#c9b02f",
-  "draining": "#7fb2dd",
-  "left": "#a3abb5",
-  "busy": "#2b83ca",
-  "free": "#a3abb5"
+  "pending": "#8c8d90",
+  "assigned": "#2563eb",
+  "running": "#2563eb",
+  "completed": "#0b8060",
+  "failed": "#bd4427",
+  "cancelled": "#8b6288",
+  "lost": "#c8860a",
+  "released": "#079dd4",
+  "online": "#0b8060",
+  "suspect": "#756d24",
+  "draining": "#079dd4",
+  "left": "#8c8d90",
+  "busy": "#2563eb",
+  "free": "#8c8d90"
 };
 
 /** What people read for a state. */
@@ -37,15 +37,15 @@ export const STATE_ORDER: readonly string[] = [
 
 /** For things that are not states. */
 export const SERIES_COLOURS: readonly string[] = [
-  "#4477aa",
-  "#cc6677",
-  "#669966",
-  "#b59b2c",
-  "#8a6fb8",
-  "#44a3a0",
-  "#b3706a",
-  "#7f8a96"
+  "#7b8cf4",
+  "#b2466f",
+  "#58a27a",
+  "#88683a",
+  "#7560af",
+  "#939139",
+  "#b780b0",
+  "#567e82"
 ];
 
 /** For a state this version does not know. */
-export const UNKNOWN_COLOUR: string = "#8a8f98";
+export const UNKNOWN_COLOUR: string = "#7d8590";
