@@ -13,6 +13,9 @@ export class JobOrder {
   filter: JobFilter = NO_FILTER;
   sort: JobSort = NEWEST_FIRST;
 
+  /** Another object for every filter and sort. */
+  view: object = {};
+
   private shown = new Uint8Array(0);
   private seen = 0;
   private generation = -1;
@@ -26,7 +29,7 @@ export class JobOrder {
     if (fresh || filter !== this.filter || !sorted) {
       const narrower = !fresh && sorted && narrows(filter, this.filter);
       if (narrower) this.follow(now);
-      Object.assign(this, { table, filter, sort });
+      Object.assign(this, { table, filter, sort, view: {} });
       this.generation = table.generation;
       if (narrower) this.narrow();
       else this.rebuild(now);

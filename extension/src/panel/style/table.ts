@@ -28,11 +28,11 @@ export const TABLE = `
 .nxp-Table-titles i.nxp-mod-up { border-top-color: currentColor; transform: rotate(180deg); }
 .nxp-Table-check { padding: 0 !important; text-align: center; }
 .nxp-Table-check input { width: 14px; height: 14px; vertical-align: -2px; accent-color: var(--nxp-focus); cursor: pointer; }
-.nxp-Table .nxp-mod-wide { padding: 0; }
+.nxp-Table .nxp-mod-wide { padding: 0; visibility: hidden; }
 .nxp-Jobs { container-type: inline-size; }
 @container (min-width: 860px) {
   .nxp-Table { --nxp-wide: 94px; }
-  .nxp-Table .nxp-mod-wide { padding: 0 6px; }
+  .nxp-Table .nxp-mod-wide { padding: 0 6px; visibility: visible; }
 }
 .nxp-Progress { display: flex; align-items: center; gap: 8px; min-width: 0; }
 .nxp-Progress > span:last-child { overflow: hidden; text-overflow: ellipsis; }

@@ -67,7 +67,7 @@ function cellOf(jobs: JobTable, row: number, column: string, now: number): Compo
       return timeOfDay(jobs.created[row], now);
     case "run": {
       const runs = runSeconds(jobs, row, now);
-      return state === "assigned" ? clock(Math.max(0, Math.floor(runs))) : clock(runs);
+      return clock(runs, state === "assigned");
     }
     default:
       if (jobs.error[row]) return <span class="nxp-error" title={jobs.error[row]}>{jobs.error[row]}</span>;
@@ -103,6 +103,7 @@ export function Jobs(): JSX.Element {
         label="Jobs"
         columns={COLUMNS}
         count={rows.length}
+        view={order.current.view}
         keyAt={(at) => jobs.seq[rows[at]!]!}
         find={(seq) => rows.indexOf(jobs.row(seq))}
         cell={(at, column) => cellOf(jobs, rows[at]!, column, now)}

@@ -87,7 +87,7 @@ function RunningJobs({ node }: { node: FleetNode }): JSX.Element {
               {jobs.name[row] || jobs.id[row]}
             </button>
             <Progress fraction={jobs.fraction[row]!} />
-            <span class="nxp-soft">{clock(Math.max(0, Math.floor(now - jobs.started[row]!)))}</span>
+            <span class="nxp-soft">{clock(now - jobs.started[row]!, true)}</span>
           </li>
         ))}
       </ul>

@@ -71,6 +71,7 @@ export function SweepJobs({ show }: { show: (row: SweepRow) => void }): JSX.Elem
     const passing = filter.state === null ? sweep.rows : sweep.rows.filter((row) => row.state === filter.state);
     return sorted(passing, sort);
   }, [sweep, sweep.version, filter.state, sort]);
+  const view = useMemo(() => ({}), [sweep, filter.state, sort]);
   const cell = (at: number, key: string): ComponentChildren => {
     const row = rows[at]!;
     if (key === "State") return <State of={row.state} />;
@@ -93,6 +94,7 @@ export function SweepJobs({ show }: { show: (row: SweepRow) => void }): JSX.Elem
         label="Parameters and results"
         columns={columns}
         count={rows.length}
+        view={view}
         keyAt={(at) => rows[at]!.index}
         find={(index) => rows.findIndex((row) => row.index === index)}
         cell={cell}

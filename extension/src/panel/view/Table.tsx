@@ -6,6 +6,8 @@ import { useUid } from "./uid";
 export const ROW_PX = 26;
 /** Rows drawn beyond those in sight, so that a quick scroll finds them there. */
 const SPARE = 6;
+/** So many rows in sight tell where the others have gone. */
+const HELD = 7;
 
 export interface TableColumn {
   key: string;
@@ -21,6 +23,8 @@ export interface TableProps {
   label: string;
   columns: readonly TableColumn[];
   count: number;
+  /** Which rows in which order are meant; another one is seen from its top. */
+  view: unknown;
   /** What stays the same for a row wherever it stands. */
   keyAt: (at: number) => number;
   /** Where the row of a key stands now; -1 when it is not shown. */
@@ -46,7 +50,7 @@ export function Table(props: TableProps): JSX.Element {
   const [scroll, setScroll] = useState(0);
   const [height, setHeight] = useState(10 * ROW_PX);
   const [current, setCurrent] = useState<number | null>(null);
-  const top = useRef<{ key: number; at: number } | null>(null);
+  const held = useRef<{ view: unknown; rows: readonly [number, number][] }>({ view: null, rows: [] });
   const currentAt = current === null ? -1 : find(current);
 
   useLayoutEffect(() => {
@@ -58,13 +62,14 @@ export function Table(props: TableProps): JSX.Element {
   // Whoever has scrolled down keeps the rows in sight where they are while others come above them.
   useLayoutEffect(() => {
     const element = body.current!;
-    const held = top.current;
-    if (held && element.scrollTop > 0) {
-      const at = find(held.key);
-      if (at >= 0 && at !== held.at) element.scrollTop += (at - held.at) * ROW_PX;
-    }
+    if (held.current.view !== props.view) element.scrollTop = 0;
+    else if (element.scrollTop > 0) element.scrollTop += shift(held.current.rows, find) * ROW_PX;
     const first = Math.floor(element.scrollTop / ROW_PX);
-    top.current = first < count ? { key: keyAt(first), at: first } : null;
+    const last = Math.min(count, first + HELD);
+    held.current = {
+      view: props.view,
+      rows: Array.from({ length: Math.max(0, last - first) }, (_, at) => [keyAt(first + at), first + at]),
+    };
   });
 
   const from = Math.max(0, Math.floor(scroll / ROW_PX) - SPARE);
@@ -142,6 +147,17 @@ export function Table(props: TableProps): JSX.Element {
       {count === 0 && <div class="nxp-Empty">{props.empty}</div>}
     </div>
   );
+}
+
+/** How far most of the rows have moved: one that went elsewhere by itself takes nobody with it. */
+function shift(rows: readonly [number, number][], find: (key: number) => number): number {
+  const moves: number[] = [];
+  for (const [key, at] of rows) {
+    const now = find(key);
+    if (now >= 0) moves.push(now - at);
+  }
+  moves.sort((a, b) => a - b);
+  return moves[moves.length >> 1] ?? 0;
 }
 
 type HeadProps = TableProps & { selectAll: () => void };
