@@ -102,6 +102,7 @@ describe("what is asked of a kernel", () => {
     await vi.advanceTimersByTimeAsync(0);
     model.say("comm:close");
     await failed;
+    await expect(link.ask("POST", "/invite")).rejects.toThrow("The kernel is gone");
     expect(states.at(-1)).toBe("closed: stopped: run the cell again");
   });
 

@@ -73,6 +73,8 @@ export function Panel({ store, view, density }: Props): JSX.Element {
       <div
         ref={root}
         class={`nxp-Panel nxp-mod-${density} nxp-mod-${view}`}
+        // Check boxes and scroll bars follow the page's theme, which need not be the system's.
+        style={{ colorScheme: theme.isDark ? "dark" : "light" }}
         // The keys pressed in here are the panel's, not the notebook's.
         data-lm-suppress-shortcuts="true"
       >
