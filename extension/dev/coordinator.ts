@@ -2,8 +2,9 @@
 
 import type { Answer, Link, LinkState } from "../src/panel/link";
 import type {
-  AttemptCells, JobCells, Message, NodeCells, PaceCells, PatchCells, ProgressCells,
+  AttemptCells, Message, NodeCells, PaceCells, PatchCells, ProgressCells,
 } from "../src/panel/model/messages";
+import { detailOf, type Job, logOf } from "./detail";
 import { randomFrom } from "./random";
 
 export interface Scale {
@@ -12,12 +13,6 @@ export interface Scale {
   /** Messages per second. */
   hertz: number;
   seed: number;
-}
-
-interface Job {
-  cells: JobCells;
-  until: number;
-  attempt: AttemptCells | null;
 }
 
 const NAMES = ["fold", "relax", "score", "minimise"];
@@ -79,7 +74,7 @@ export class Coordinator implements Link {
     const job = this.jobs.find((one) => one.cells[1] === id);
     if (!job) return { status: 404, body: { error: { code: "not_found", message: "there is no job with this id" } } };
     if (method === "POST") return { status: 200, body: { job_id: this.submit(job.cells[5], job.cells[4], id ?? null).cells[1], status: "pending" } };
-    return { status: 200, body: verb === "log" ? this.log(job, path) : this.detail(job) };
+    return { status: 200, body: verb === "log" ? logOf(job, path, this.now) : detailOf(job) };
   }
 
   private cancel(ids: readonly string[]): unknown[] {
@@ -93,31 +88,6 @@ export class Coordinator implements Link {
     }
     this.waiting = this.waiting.filter((job) => job.cells[2] === "pending");
     return told;
-  }
-
-  private detail(job: Job): unknown {
-    const [seq, id, status, node, sweep, name, epoch, created, started, finished, run, priority, retryOf, error] = job.cells;
-    const lines = "Traceback (most recent call last):\n  File \"fold.py\", line 41, in fold\n    energy = integrate(system, dt)\n  File \"md.py\", line 112, in integrate\n    raise FloatingPointError(\"energy is not finite\")";
-    return {
-      job_id: id, status, assigned_to: node, kind: "call", name, sweep, epoch, priority, data: null,
-      params: { temperature_k: 300 + (seq % 4) * 30, seed: seq % 16, method: "langevin" },
-      result: status === "completed" ? { rmsd_nm: 0.21, energy_kj_mol: -12084.3, steps: 50_000, folded: true } : null,
-      created_at: created, started_at: started, finished_at: finished, run_s: run, retry_of: retryOf,
-      error: error ? { type: "error", message: error, traceback: `${lines}\n${error}` } : null,
-      waiting: status === "pending" ? ["slurm-03: needs 2 GPUs, the node has 1", "3 nodes have no free slot; 1,204 jobs are before this one"] : [],
-      attempts: job.attempt ? [{
-        epoch: job.attempt[1], node: job.attempt[2], leased_at: job.attempt[3], started_at: job.attempt[4],
-        ended_at: job.attempt[5], end: job.attempt[6], run_s: run, peak_memory_bytes: 412_000_000, error: null,
-      }] : [],
-    };
-  }
-
-  private log(job: Job, path: string): unknown {
-    const after = Number(/after=(\d+)/.exec(path)?.[1] ?? 0);
-    const since = job.cells[8] ?? this.now;
-    const steps = Math.floor(Math.min(200, (job.cells[9] ?? this.now) - since + 5));
-    const whole = Array.from({ length: steps }, (_, at) => `step ${String(at * 250).padStart(6)}  E = ${(-12000 - at * 1.7).toFixed(2)} kJ/mol  T = ${(300 + (at % 7)).toFixed(1)} K\n`).join("");
-    return { epoch: job.cells[6], start: after, end: whole.length, text: whole.slice(after), is_open: job.cells[2] === "assigned" };
   }
 
   private populate(): void {

@@ -1,18 +1,22 @@
 """How the panel fares with a simulated coordinator; prints one JSON object.
 
-Run ``node build.mjs --dev`` before: ``python dev/fps.py [--nodes 1000] [--jobs 100000]``.
+``python dev/fps.py [--nodes 1000] [--jobs 100000]``. The page is built before, with Node.js.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
-PAGE = (Path(__file__).parent / "index.html").as_uri()
+HERE = Path(__file__).parent
+PAGE = (HERE / "index.html").as_uri()
 ARGS = [
     "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
     "--disable-background-networking",
@@ -76,6 +80,16 @@ SORT = """() => new Promise(done => {
 })"""
 
 
+def build() -> None:
+    """Make the page."""
+    node = shutil.which("node")
+    if node is None or not (HERE.parent / "node_modules").is_dir():
+        sys.exit("The page is built with Node.js: run `jlpm install` in extension/ first.")
+    subprocess.run(
+        [node, "build.mjs", "--dev"], cwd=HERE.parent, check=True, stderr=subprocess.DEVNULL
+    )
+
+
 def measure(page: Page, nodes: int, jobs: int, hertz: float, seconds: float) -> dict[str, Any]:
     """All figures at one scale."""
     page.goto(f"{PAGE}?nodes={nodes}&jobs={jobs}&hertz={hertz}&width=1000")
@@ -104,6 +118,7 @@ def main() -> None:
     parser.add_argument("--hertz", type=float, default=2.0)
     parser.add_argument("--seconds", type=float, default=10.0)
     asked = parser.parse_args()
+    build()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGS)
         page = browser.new_page(viewport={"width": 1040, "height": 760})

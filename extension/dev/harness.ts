@@ -35,6 +35,13 @@ const link: Link =
         seed: number("seed", 7),
       });
 
+// As in a notebook, where a widget is drawn before it is in the page.
+if (asked.has("late")) {
+  const home = box.parentElement!;
+  box.remove();
+  setTimeout(() => home.append(box), 300);
+}
+
 const before = performance.now();
 const unmount = mount(box, link, { view, density });
 Object.assign(window, { nexapod: { unmount, mountedMs: performance.now() - before, link } });

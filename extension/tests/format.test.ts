@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { bytes, clock, count, duration, number, percent, plural, rate, remaining } from "../src/panel/model/format";
+import { bytes, clock, count, duration, number, percent, plural, rate, remaining, ticking } from "../src/panel/model/format";
 
 describe("words", () => {
   test("counts have thousands and plurals", () => {
@@ -15,6 +15,10 @@ describe("words", () => {
 
   test("a narrow clock does not change its width with the unit", () => {
     expect([clock(9.04), clock(59.7), clock(192), clock(7509), clock(NaN)]).toEqual(["9.0 s", "1:00", "3:12", "2:05:09", ""]);
+  });
+
+  test("what still runs ticks in whole seconds", () => {
+    expect([ticking(5.7), clock(5.7, true), clock(200.2, true)]).toEqual(["5 s", "5 s", "3:20"]);
   });
 
   test("the time left is rounded so that it does not flicker", () => {

@@ -3,6 +3,7 @@ import type { WidgetModel } from "./model";
 
 /** A kernel that has not answered by then is running a cell: the request waits in its queue. */
 const WAIT_MS = 1000;
+const GONE = "The kernel is gone: run the cell again.";
 
 interface Request {
   resolve: (answer: Answer) => void;
@@ -15,6 +16,7 @@ export class Asking {
   private readonly open = new Map<string, Request>();
   private readonly late = new Set<string>();
   private last = 0;
+  private isClosed = false;
 
   constructor(
     private readonly model: Promise<WidgetModel>,
@@ -34,6 +36,7 @@ export class Asking {
     } catch {
       throw new Error("No kernel answers: run the cell again.");
     }
+    if (this.isClosed) throw new Error(GONE);
     const id = `${Date.now().toString(36)}-${(this.last += 1)}`;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.mark(id), WAIT_MS);
@@ -54,8 +57,9 @@ export class Asking {
   close(): void {
     for (const { reject, timer } of this.open.values()) {
       clearTimeout(timer);
-      reject(new Error("The kernel is gone: run the cell again."));
+      reject(new Error(GONE));
     }
+    this.isClosed = true;
     this.open.clear();
     this.late.clear();
     this.model.then(

@@ -36,12 +36,14 @@ export function duration(seconds: number | null | undefined): string {
 
 /** `duration` of something that still runs: whole seconds, so that it ticks and does not flicker. */
 export function ticking(seconds: number): string {
-  return duration(Math.max(0, Math.floor(seconds)));
+  const whole = Math.max(0, Math.floor(seconds));
+  return whole < 60 ? `${whole} s` : duration(whole);
 }
 
-/** Narrow, for table cells: `0.42 s`, `42 s`, `3:12`, `2:05:09`, `3d 4h`. */
-export function clock(seconds: number | null | undefined): string {
+/** Narrow, for table cells: `0.42 s`, `42 s`, `3:12`, `2:05:09`, `3d 4h`. What ticks has whole seconds. */
+export function clock(seconds: number | null | undefined, isTicking = false): string {
   if (!finite(seconds)) return "";
+  if (isTicking && seconds < 59.5) return ticking(seconds);
   if (seconds < 59.5) return duration(seconds);
   const whole = Math.round(seconds);
   if (whole < 3600) return `${Math.floor(whole / 60)}:${two(whole % 60)}`;

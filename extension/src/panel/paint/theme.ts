@@ -32,6 +32,11 @@ export function mix(top: string, under: string, share: number): string {
   return `rgb(${red}, ${green}, ${blue})`;
 }
 
+const same = (a: Theme, b: Theme): boolean => a.ink === b.ink && a.back === b.back && a.font === b.font;
+
+/** `old` again where nothing has changed, so that nothing is drawn anew. */
+export const kept = (old: Theme, now: Theme): Theme => (same(old, now) ? old : now);
+
 export function readTheme(element: HTMLElement): Theme {
   const style = getComputedStyle(element);
   const ink = style.color || "#1d232b";

@@ -15,7 +15,7 @@ export const BASE = `
   --nxp-mono: var(--jp-code-font-family, ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace);
   position: relative; box-sizing: border-box; display: flex; flex-direction: column; overflow: hidden;
   height: 700px; border: 1px solid var(--nxp-line); border-radius: 8px;
-  background-color: var(--nxp-bg); color: var(--nxp-ink); text-align: left; color-scheme: light dark;
+  background-color: var(--nxp-bg); color: var(--nxp-ink); text-align: left;
   font: 13px/18px var(--jp-ui-font-family, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", sans-serif);
   font-variant-numeric: tabular-nums;
 }

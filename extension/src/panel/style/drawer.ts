@@ -10,10 +10,10 @@ export const DRAWER = `
 .nxp-Drawer-head .nxp-Row { flex: none; }
 .nxp-Drawer-body { flex: 1 1 auto; min-height: 0; overflow-y: auto; padding: 10px 16px 16px; display: flex; flex-direction: column; gap: 14px; }
 .nxp-Panel .nxp-Drawer-body:focus-visible { outline-offset: -3px; }
-.nxp-Facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(210px, 1fr)); gap: 1px 18px; }
-.nxp-Facts > div { display: flex; gap: 8px; min-width: 0; }
-.nxp-Facts dt { flex: 0 0 auto; min-width: 96px; max-width: 60%; color: var(--nxp-soft); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.nxp-Facts dd { flex: 1 1 auto; min-width: 0; overflow-wrap: anywhere; }
+.nxp-Panel .nxp-Facts { display: grid; margin: 0; grid-template-columns: repeat(auto-fill, minmax(210px, 1fr)); gap: 1px 18px; }
+.nxp-Panel .nxp-Facts > div { display: flex; gap: 8px; min-width: 0; }
+.nxp-Panel .nxp-Facts dt { margin: 0; padding: 0; font-weight: 400; flex: 0 0 auto; min-width: 96px; max-width: 60%; color: var(--nxp-soft); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.nxp-Panel .nxp-Facts dd { margin: 0; padding: 0; flex: 1 1 auto; min-width: 0; overflow-wrap: anywhere; }
 .nxp-Part { display: flex; flex-direction: column; gap: 5px; }
 .nxp-Panel .nxp-Part h4 { font-size: 12px; font-weight: 650; }
 .nxp-Panel .nxp-Text { max-height: 220px; overflow: auto; padding: 8px 10px; border-radius: 5px; background: var(--nxp-well);

@@ -65,8 +65,8 @@ export const FLEET = `
 .nxp-Tile-foot em { font-style: normal; }
 .nxp-Tile-foot .nxp-mod-bad { color: var(--nxp-bad); font-weight: 600; }
 .nxp-Tile .nxp-Gauge { flex: 0 1 64px; }
-.nxp-Pips { display: inline-flex; gap: 2px; min-width: 0; overflow: hidden; }
-.nxp-Pips i { width: 6px; height: 10px; flex: none; border-radius: 1.5px; box-shadow: inset 0 0 0 1px var(--nxp-edge); }
+.nxp-Pips { flex: 1 1 auto; display: flex; gap: 2px; min-width: 0; overflow: hidden; }
+.nxp-Pips i { flex: 0 1 6px; min-width: 3px; height: 10px; border-radius: 1.5px; box-shadow: inset 0 0 0 1px var(--nxp-edge); }
 .nxp-Pips i.nxp-mod-busy { background: var(--c); box-shadow: none; }
 .nxp-HeatMap, .nxp-Pace-sight { position: relative; flex: 1 1 auto; min-height: 0; margin: 2px 14px 10px; }
 .nxp-Panel canvas { display: block; }

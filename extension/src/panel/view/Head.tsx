@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 
-import { count, coarse, plural, rate, remaining, timeOfDay } from "../model/format";
+import { coarse, count, NONE, plural, rate, remaining, timeOfDay } from "../model/format";
 import { isOnline } from "../model/state";
 import { STATE_ORDER } from "../palette";
 import { usePanel } from "./context";
@@ -46,6 +46,12 @@ export function Chips(): JSX.Element {
   );
 }
 
+/** The coordinator's estimate, where there is something left to do. */
+export function TimeLeft({ open, etaS }: { open: number; etaS: number | null | undefined }): JSX.Element {
+  const words = open ? remaining(etaS).replace(/^about /, "≈ ").replace("a few seconds", "< 10 s") : "";
+  return <Figure value={words || NONE} unit={open ? "left" : "nothing open"} />;
+}
+
 /** Which fleet this is, how it is, and how far it has come. */
 export function Head(): JSX.Element {
   const { state, now } = usePanel();
@@ -54,7 +60,6 @@ export function Head(): JSX.Element {
   const online = nodes.filter(isOnline).length;
   const [speed, unit] = rate(tick?.rate_per_s);
   const open = (tick?.counts["pending"] ?? 0) + (tick?.counts["assigned"] ?? 0);
-  const left = open ? remaining(tick?.eta_s) || "–" : "–";
   return (
     <header class="nxp-Head">
       <div class="nxp-Head-line">
@@ -81,7 +86,7 @@ export function Head(): JSX.Element {
           title={`${plural(online, "node")} of ${count(nodes.length)} online`}
         />
         <Figure value={speed} unit={unit} />
-        <Figure value={left.replace(/^about /, "≈ ")} unit={open ? "left" : "nothing open"} />
+        <TimeLeft open={open} etaS={tick?.eta_s} />
         </div>
         <Chips />
       </div>

@@ -67,7 +67,7 @@ function cellOf(jobs: JobTable, row: number, column: string, now: number): Compo
       return timeOfDay(jobs.created[row], now);
     case "run": {
       const runs = runSeconds(jobs, row, now);
-      return state === "assigned" ? clock(Math.max(0, Math.floor(runs))) : clock(runs);
+      return clock(runs, state === "assigned");
     }
     default:
       if (jobs.error[row]) return <span class="nxp-error" title={jobs.error[row]}>{jobs.error[row]}</span>;

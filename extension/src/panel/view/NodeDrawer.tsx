@@ -16,7 +16,11 @@ const MOST_JOBS = 64;
 
 /** One node: its hardware, what runs there, how it fares; and how to let it go. */
 export function NodeDrawer({ id }: { id: string }): JSX.Element {
-  const { state, now, actions, setFilter } = usePanel();
+  const { state, now, actions, setFilter, open } = usePanel();
+  const showJobs = (): void => {
+    setFilter({ node: id });
+    open(null);
+  };
   const node = state.nodes.get(id);
   if (!node) {
     return (
@@ -41,7 +45,7 @@ export function NodeDrawer({ id }: { id: string }): JSX.Element {
       label={`Node ${id}`}
       actions={
         <>
-          <button type="button" class="nxp-Button" onClick={() => setFilter({ node: id })}>
+          <button type="button" class="nxp-Button" onClick={showJobs}>
             Show its jobs
           </button>
           <Confirm
@@ -87,7 +91,7 @@ function RunningJobs({ node }: { node: FleetNode }): JSX.Element {
               {jobs.name[row] || jobs.id[row]}
             </button>
             <Progress fraction={jobs.fraction[row]!} />
-            <span class="nxp-soft">{clock(Math.max(0, Math.floor(now - jobs.started[row]!)))}</span>
+            <span class="nxp-soft">{clock(now - jobs.started[row]!, true)}</span>
           </li>
         ))}
       </ul>

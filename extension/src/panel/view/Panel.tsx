@@ -3,7 +3,7 @@ import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } fro
 
 import { Actions, type Say } from "../actions";
 import { type JobFilter, NO_FILTER } from "../model/filter";
-import { readTheme, type Theme, watchTheme } from "../paint/theme";
+import { kept, readTheme, type Theme, watchTheme } from "../paint/theme";
 import type { Store } from "../store";
 import { Context, type Opened } from "./context";
 import { FleetView } from "./FleetView";
@@ -34,9 +34,16 @@ export function Panel({ store, view, density }: Props): JSX.Element {
   const actions = useMemo(() => new Actions(store, say), [store]);
 
   useLayoutEffect(() => {
-    const read = (): void => setTheme(readTheme(root.current!));
+    const read = (): void => setTheme((old) => kept(old, readTheme(root.current!)));
     read();
-    return watchTheme(read);
+    // A widget is drawn before it is in the page; there its colours are known.
+    const observer = new ResizeObserver(read);
+    observer.observe(root.current!);
+    const unwatch = watchTheme(read);
+    return () => {
+      observer.disconnect();
+      unwatch();
+    };
   }, []);
   useEffect(() => {
     if (!isSeen) return;
@@ -63,7 +70,14 @@ export function Panel({ store, view, density }: Props): JSX.Element {
   };
   return (
     <Context.Provider value={panel}>
-      <div ref={root} class={`nxp-Panel nxp-mod-${density} nxp-mod-${view}`}>
+      <div
+        ref={root}
+        class={`nxp-Panel nxp-mod-${density} nxp-mod-${view}`}
+        // Check boxes and scroll bars follow the page's theme, which need not be the system's.
+        style={{ colorScheme: theme.isDark ? "dark" : "light" }}
+        // The keys pressed in here are the panel's, not the notebook's.
+        data-lm-suppress-shortcuts="true"
+      >
         {view === "fleet" ? <FleetView /> : <SweepView />}
         <div class={`nxp-Note nxp-mod-${note.tone}`} role="status" aria-live="polite">
           {note.words}

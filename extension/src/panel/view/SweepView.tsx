@@ -1,12 +1,12 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 
-import { count, duration, percent, rate, remaining } from "../model/format";
+import { count, duration, percent, rate } from "../model/format";
 import type { SweepRow } from "../model/sweep";
 import { STATE_ORDER } from "../palette";
 import { Confirm } from "./Confirm";
 import { usePanel } from "./context";
-import { Chips, LinkWords } from "./Head";
+import { Chips, LinkWords, TimeLeft } from "./Head";
 import { JobDrawer } from "./JobDrawer";
 import { Mosaic } from "./Mosaic";
 import { Figure, StateBar } from "./parts";
@@ -53,10 +53,7 @@ function SweepHead(): JSX.Element {
             unit={`ended, ${percent(over, sweep.total)}`}
           />
           <Figure value={duration(tick?.elapsed_s)} unit="elapsed" />
-          <Figure
-            value={open ? (remaining(tick?.eta_s) || "–").replace(/^about /, "≈ ") : "–"}
-            unit={open ? "left" : "nothing open"}
-          />
+          <TimeLeft open={open} etaS={tick?.eta_s} />
           <Figure value={speed} unit={unit} />
         </div>
         <Chips />

@@ -3,6 +3,7 @@ import { useMemo, useRef, useState } from "preact/hooks";
 
 import type { Attempt } from "../model/attempts";
 import { duration, plural, ticking, timeOfDay } from "../model/format";
+import type { JobTable } from "../model/jobs";
 import { packLanes } from "../model/lanes";
 import { SERIES_COLOURS, UNKNOWN_COLOUR } from "../palette";
 import { AXIS, barAt, colourByEnd, paintTimeline, type TimelineView } from "../paint/timeline";
@@ -11,7 +12,7 @@ import { usePanel } from "./context";
 import { labelOf, Section, Tip } from "./parts";
 import { useSteps } from "./steps";
 import { useUid } from "./uid";
-import { useTimeWindow } from "./window";
+import { type TimeWindowControl, useTimeWindow } from "./window";
 
 const LEAST_PITCH = 3;
 const LARGEST_PITCH = 16;
@@ -67,19 +68,6 @@ export function Timeline(): JSX.Element {
     const row = bar ? jobs.row(bar.seq) : -1;
     if (row >= 0) open({ kind: "job", id: jobs.id[row]! });
   };
-  const words = (bar: Attempt): string[] => {
-    const row = jobs.row(bar.seq);
-    const name = row < 0 ? `job ${bar.seq}` : jobs.name[row] || jobs.id[row]!;
-    const isOver = !Number.isNaN(bar.end);
-    return [
-      name,
-      ...(row >= 0 && jobs.sweepOf(row) !== null ? [`sweep ${jobs.sweepOf(row)}`] : []),
-      `${isOver ? labelOf(bar.how) : "running"} on ${bar.node}`,
-      `${timeOfDay(bar.start, now)}, ${isOver ? duration(bar.end - bar.start) : ticking(now - bar.start)}`,
-      ...(bar.epoch > 1 ? [`attempt ${bar.epoch}`] : []),
-    ];
-  };
-
   const dragging = useRef<{ x: number; moved: boolean } | null>(null);
   const onPointerMove = (event: PointerEvent): void => {
     const from = dragging.current;
@@ -126,28 +114,7 @@ export function Timeline(): JSX.Element {
     <Section
       title="Timeline"
       class="nxp-Timeline"
-      aside={
-        <div class="nxp-Row">
-          <span class="nxp-soft nxp-mod-roomy">{plural(attempts.all.size, "attempt")}</span>
-          <div class="nxp-Switch" role="group" aria-label="Colour of the bars">
-            <button type="button" aria-pressed={!bySweep} onClick={() => setBySweep(false)}>
-              by state
-            </button>
-            <button type="button" aria-pressed={bySweep} onClick={() => setBySweep(true)}>
-              by sweep
-            </button>
-          </div>
-          <button type="button" class="nxp-Button nxp-mod-icon" aria-label="Zoom out" title="Zoom out (−)" onClick={() => time.zoom(2)}>
-            −
-          </button>
-          <button type="button" class="nxp-Button nxp-mod-icon" aria-label="Zoom in" title="Zoom in (+, or Ctrl and the wheel)" onClick={() => time.zoom(0.5)}>
-            +
-          </button>
-          <button type="button" class="nxp-Button" aria-pressed={time.isFollowing} onClick={time.follow} title="Keep the present in sight">
-            Now
-          </button>
-        </div>
-      }
+      aside={<Controls attempts={attempts.all.size} time={time} bySweep={bySweep} setBySweep={setBySweep} />}
     >
       <div
         class="nxp-Timeline-scroll"
@@ -190,13 +157,71 @@ export function Timeline(): JSX.Element {
       </div>
       {attempts.all.size === 0 && <p class="nxp-Empty">Nothing has run yet.</p>}
       <span id={described} class="nxp-hidden" aria-live="polite">
-        {focusedBar && words(focusedBar).join(", ")}
+        {focusedBar && barWords(focusedBar, jobs, now).join(", ")}
       </span>
       {pointed && (
         <Tip x={pointed.x + LEFT} y={pointed.y + TOP}>
-          {words(pointed.bar).map((line, at) => (at ? <span key={at}>{line}</span> : <b key={at}>{line}</b>))}
+          {barWords(pointed.bar, jobs, now).map((line, at) => (at ? <span key={at}>{line}</span> : <b key={at}>{line}</b>))}
         </Tip>
       )}
     </Section>
+  );
+}
+
+function barWords(bar: Attempt, jobs: JobTable, now: number): string[] {
+  const row = jobs.row(bar.seq);
+  const sweep = row < 0 ? null : jobs.sweepOf(row);
+  const isOver = !Number.isNaN(bar.end);
+  return [
+    row < 0 ? `job ${bar.seq}` : jobs.name[row] || jobs.id[row]!,
+    ...(sweep === null ? [] : [`sweep ${sweep}`]),
+    `${isOver ? labelOf(bar.how) : "running"} on ${bar.node}`,
+    `${timeOfDay(bar.start, now)}, ${isOver ? duration(bar.end - bar.start) : ticking(now - bar.start)}`,
+    ...(bar.epoch > 1 ? [`attempt ${bar.epoch}`] : []),
+  ];
+}
+
+interface ControlsProps {
+  attempts: number;
+  time: TimeWindowControl;
+  bySweep: boolean;
+  setBySweep: (isOn: boolean) => void;
+}
+
+function Controls({ attempts, time, bySweep, setBySweep }: ControlsProps): JSX.Element {
+  const icon = (sign: string, label: string, factor: number, title: string): JSX.Element => (
+    <button
+      type="button"
+      class="nxp-Button nxp-mod-icon"
+      aria-label={label}
+      title={title}
+      onClick={() => time.zoom(factor)}
+    >
+      {sign}
+    </button>
+  );
+  return (
+    <div class="nxp-Row">
+      <span class="nxp-soft nxp-mod-roomy">{plural(attempts, "attempt")}</span>
+      <div class="nxp-Switch" role="group" aria-label="Colour of the bars">
+        <button type="button" aria-pressed={!bySweep} onClick={() => setBySweep(false)}>
+          by state
+        </button>
+        <button type="button" aria-pressed={bySweep} onClick={() => setBySweep(true)}>
+          by sweep
+        </button>
+      </div>
+      {icon("−", "Zoom out", 2, "Zoom out (−)")}
+      {icon("+", "Zoom in", 0.5, "Zoom in (+, or Ctrl and the wheel)")}
+      <button
+        type="button"
+        class="nxp-Button"
+        aria-pressed={time.isFollowing}
+        title="Keep the present in sight"
+        onClick={time.follow}
+      >
+        Now
+      </button>
+    </div>
   );
 }
