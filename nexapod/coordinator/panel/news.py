@@ -60,8 +60,11 @@ class News:
         self._over[seq] = epoch, leased_at
 
     def _requeued(self, event: e.JobRequeued) -> None:
-        epoch, _ = self._over.pop(event.seq)
-        self._patch([event.seq, JobState.PENDING, None, epoch, None, None, None, ""])
+        seq = event.seq
+        epoch, _ = self._over.pop(seq, (0, None))
+        if not epoch:
+            self.unclear.add(seq)
+        self._patch([seq, JobState.PENDING, None, epoch, None, None, None, ""])
 
     def _closed(self, event: e.JobClosed) -> None:
         seq, at, run_s = event.seq, event.at, event.run_s

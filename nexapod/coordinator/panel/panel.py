@@ -36,7 +36,7 @@ TICK_S = 0.5
 WINDOW = 100_000
 ATTEMPTS = 5_000
 #: Rows read at once: nothing is committed meanwhile.
-PAGE = 2_000
+PAGE = 1_000
 #: Rows in one message.
 CHUNK = 5_000
 #: Nodes in one message of a snapshot: a profile may be large.
