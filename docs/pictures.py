@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from tests.browser.lab import browser_page, jupyter, run_all, write_notebook
+from tests.integration.parts import Coordinator
 
 HERE = Path(__file__).parent / "pictures"
 CELLS = [
@@ -31,9 +32,8 @@ fleet = nexapod.launch("walks", local_nodes=2)""",
 ]
 
 
-def main() -> None:
+def take_notebook() -> None:
     """Take them, light and dark, while the sweep is running."""
-    HERE.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="nexapod-pictures-") as name,
         jupyter(Path(name)) as url,
@@ -53,6 +53,52 @@ def main() -> None:
         )
         time.sleep(1.5)
         page.screenshot(path=HERE / "notebook-dark.png")
+
+
+#: Long enough to be seen at work.
+EXTENSION = [
+    CELLS[0].replace('"walks", local_nodes=2', '"walks", local_nodes=3'),
+    "sweep = fleet.sweep(walk, steps=range(200_000, 1_400_000, 100_000), seed=range(20))",
+    "time.sleep(600)",
+]
+
+
+def take_extension() -> None:
+    """The sidebar, and the tab beside a cell that keeps the kernel busy."""
+    with (
+        tempfile.TemporaryDirectory(prefix="nexapod-pictures-") as name,
+        jupyter(Path(name)) as url,
+        browser_page(Path(name), width=1300, height=850) as page,
+    ):
+        write_notebook(Path(name) / "walks.ipynb", EXTENSION)
+        environment = {"XDG_DATA_HOME": f"{name}/data"}
+        other = Coordinator(Path(name) / "villin.db", "--name", "villin", **environment).start()
+        try:
+            run_all(page, url, "walks.ipynb")
+            page.evaluate("() => window.jupyterapp.shell.activateById('nexapod-sidebar')")
+            page.click(".nxp-Card-name:text-is('walks')", timeout=60_000)
+            page.wait_for_function(
+                "() => Number(/(\\d+)\\s*completed/"
+                ".exec(document.querySelector('.nxp-FleetTab')?.innerText)?.[1]) >= 80",
+                timeout=120_000,
+            )
+            page.mouse.move(800, 300)
+            page.screenshot(path=HERE / "jupyterlab.png")
+            page.evaluate(
+                "window.jupyterapp.commands.execute('apputils:change-theme',"
+                " {theme: 'JupyterLab Dark'})"
+            )
+            time.sleep(1.5)
+            page.screenshot(path=HERE / "jupyterlab-dark.png")
+        finally:
+            other.end()
+
+
+def main() -> None:
+    """Take all of them."""
+    HERE.mkdir(exist_ok=True)
+    take_notebook()
+    take_extension()
 
 
 if __name__ == "__main__":

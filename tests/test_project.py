@@ -104,15 +104,17 @@ def test_wheel_holds_the_whole_package_and_nothing_else(tmp_path: Path):
     shutil.copytree(
         ROOT / "nexapod", source / "nexapod", ignore=shutil.ignore_patterns("__pycache__")
     )
-    for name in ("pyproject.toml", "LICENSE", "README.md", ".gitignore"):
-        shutil.copy(ROOT / name, source)
+    config = "extension/jupyter_server_config.json"
+    (source / "extension").mkdir()
+    for name in ("pyproject.toml", "LICENSE", "README.md", ".gitignore", config):
+        shutil.copy(ROOT / name, source / name)
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     done = subprocess.run(command, cwd=source, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
 
     (wheel,) = tmp_path.glob("nexapod-*-py3-none-any.whl")
     with zipfile.ZipFile(wheel) as archive:
-        names = {n for n in archive.namelist() if ".dist-info/" not in n}
+        names = {n for n in archive.namelist() if ".dist-info/" not in n and ".data/" not in n}
         (metadata,) = (n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
         (license_,) = (n for n in archive.namelist() if n.endswith("/LICENSE"))
         assert "License-Expression: Apache-2.0" in archive.read(metadata).decode()
@@ -213,7 +215,7 @@ def test_help_lists_every_target():
     done = make("help")
     assert done.returncode == 0
     listed = [line.split()[1] for line in done.stdout.splitlines()]
-    for target in ("demo", "lab", "test", "torture", "bench", "lint", "format", "clean", "help"):
+    for target in "demo lab test torture bench lint format extension clean help".split():
         assert target in listed
     assert make().stdout == done.stdout
 

@@ -17,13 +17,15 @@ export function stateWords(trans: TranslationBundle): Record<string, string> {
   };
 }
 
-/** "3 running, 40 waiting": what is open and what went wrong; all that is done only when alone. */
+/** "3 running · 40 pending · 1 failed": while jobs are open, what is done need not be said. */
 export function jobsLine(jobs: Record<string, number>, trans: TranslationBundle): string {
   const words = stateWords(trans);
-  const said = (["assigned", "pending", "failed", "completed"] as const)
-    .filter((state) => (jobs[state] ?? 0) > 0)
-    .map((state) => `${(jobs[state] ?? 0).toLocaleString()} ${words[state]}`);
-  return said.length > 0 ? said.slice(0, 3).join(" · ") : trans.__("no jobs yet");
+  const count = (state: string): number => jobs[state] ?? 0;
+  const isOpen = count("assigned") + count("pending") > 0;
+  const said = (isOpen ? ["assigned", "pending", "failed"] : ["completed", "failed", "cancelled"])
+    .filter((state) => count(state) > 0)
+    .map((state) => `${count(state).toLocaleString()} ${words[state]}`);
+  return said.join(" · ") || trans.__("no jobs yet");
 }
 
 export function JobsBar({

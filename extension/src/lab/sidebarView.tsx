@@ -29,7 +29,7 @@ export interface SidebarProps {
 export function SidebarView({ state, all, trans, execute, can }: SidebarProps) {
   return (
     <>
-      <header class="nxp-Sidebar-header">
+      <div class="nxp-Sidebar-header">
         <h2>{trans.__("Coordinators")}</h2>
         {can(Command.launch) && (
           <IconButton
@@ -38,7 +38,7 @@ export function SidebarView({ state, all, trans, execute, can }: SidebarProps) {
             onClick={() => execute(Command.launch)}
           />
         )}
-      </header>
+      </div>
       {state === "unreachable" && (
         <p class="nxp-Sidebar-note" role="status">
           {trans.__("The Jupyter server does not answer; what is shown is what it said last.")}

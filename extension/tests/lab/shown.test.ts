@@ -14,6 +14,7 @@ describe("what is shown", () => {
       `2 running · ${(1200).toLocaleString()} pending · 1 failed`,
     );
     expect(jobsLine({ completed: 9, failed: 0 }, trans)).toBe("9 completed");
+    expect(jobsLine({ completed: 9, failed: 2 }, trans)).toBe("9 completed · 2 failed");
     expect(jobsLine({}, trans)).toBe("no jobs yet");
   });
 
