@@ -142,4 +142,4 @@ def _gap(text: list[str], size: int) -> str:
     if size <= 0:
         return ""
     breaks = bool(text) and not text[-1].endswith("\n")
-    return f"{chr(10) * breaks}[… {size:,} bytes not kept …]\n"
+    return f"{chr(10) * breaks}[… {size:,} byte{'s' * (size > 1)} not kept …]\n"

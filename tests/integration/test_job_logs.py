@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import shutil
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -265,24 +264,3 @@ def test_in_the_sandbox_a_job_is_read_and_says_how_far_it_is(
     flood = found.submit(floods)
     flood.result(60)
     assert flood.log == "".join(f"{n}\n" for n in range(20_000))
-
-
-def test_a_database_of_schema_2_keeps_its_attempts_and_gets_logs(tmp_path: Path):
-    from nexapod.store.sqlite import SqliteStore
-
-    path = tmp_path / "fleet.db"
-    SqliteStore(path).close()
-    with sqlite3.connect(path) as db:
-        db.execute("DROP TABLE printed")
-        db.execute("ALTER TABLE attempts DROP COLUMN printed_bytes")
-        db.execute(
-            "INSERT INTO attempts (seq, epoch, node, leased_at, lease_s, end, output) "
-            "VALUES (1, 1, 'n', 1.0, 60.0, 'completed', 'line')"
-        )
-        db.execute("PRAGMA user_version = 2")
-    db.close()
-    store = SqliteStore(path)
-    kept = store._db.execute("SELECT output, printed_bytes FROM attempts").fetchall()
-    assert kept == [("line", None)]
-    assert store._db.execute("SELECT count(*) FROM printed").fetchone() == (0,)
-    store.close()

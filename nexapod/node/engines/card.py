@@ -44,7 +44,7 @@ class Card:
     def start(self, seq: int, started_ns: int) -> bool:
         """Runner: note that attempt `seq` starts. False when it was revoked."""
         # The note comes first and the question second, while `revoke` does it the other way
-        # round: at least one side sees the other. Should both go on, the job merely ran twice.
+        # round: at least one side sees the other. Should both, the runner says that it did not run.
         _STARTED.pack_into(self._page, 0, seq, started_ns)
         revoked: int = _REVOKED.unpack_from(self._page, _REVOKED_AT)[0]
         return seq > revoked

@@ -22,6 +22,7 @@ COMPLETED = 1
 REPLACE = 2  # the job left something behind: this process must not run another
 BLOB = 4  # the result lies in the blob directory
 PRINTS = 16  # before the report comes what it printed: `PRINTED` (all bytes, those here), bytes
+REVOKED = 32  # it was taken back in the moment in which it started, and has not run
 STALE = 8  # nothing of the job has run: a process in which no other ran may do better
 
 READY = 0  # the sequence number of the first frame; its body is the problem, if any

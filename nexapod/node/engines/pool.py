@@ -248,12 +248,16 @@ class Pool:
             slot.backlog_s -= attempt.expected_s
             slot.is_slow = False
             self._settle(slot)
-        is_again = bool(flags & frames.STALE) and not attempt.wants_fresh and not attempt.intent
-        if not is_again:
+        was_revoked = bool(flags & frames.REVOKED)
+        is_stale = bool(flags & frames.STALE) and not attempt.wants_fresh
+        is_again = (was_revoked or is_stale) and not attempt.intent
+        if not is_again and not was_revoked:
             self._estimates.learn(attempt.estimate, run_s)
         if is_again:
-            attempt.wants_fresh, attempt.seq, attempt.printed = True, 0, None
-        elif attempt.intent in ("cancel", "lost"):
+            attempt.wants_fresh |= is_stale
+            attempt.seq, attempt.printed = 0, None
+        elif was_revoked or attempt.intent in ("cancel", "lost"):
+            assert attempt.intent is not None
             self._tell_unstarted(attempt, attempt.intent)
         else:
             self._listener.finished(attempt, flags, run_s, report)

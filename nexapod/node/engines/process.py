@@ -285,11 +285,10 @@ class RunnerProcess:
             if attempt is not None:
                 attempt.printed = size, rest[start : start + length]
             rest = rest[start + length :]
-        if attempt is not None and self._setting.sandbox is not None:
+        runs_inside = self._setting.sandbox is not None and not flags & frames.REVOKED
+        if attempt is not None and runs_inside:
             self._check(attempt, flags, rest)
-        if (
-            self.sent.pop(seq, None) is not None and attempt is not None
-        ):  # else it was revoked in the moment in which it started
+        if self.sent.pop(seq, None) is not None and attempt is not None:  # else it was taken back
             self._on_done(self, attempt, flags, run_ns / 1e9, rest)
 
     def _distrust(self) -> None:

@@ -108,6 +108,7 @@ class Runner:
         self._memory.reset()
         started_ns = time.monotonic_ns()
         if not self._card.start(run.seq, started_ns):
+            self._write(frames.encode_done(run.seq, frames.REVOKED, 0, b""))
             return True
         flags = 0
         was_used, self._is_used = self._is_used, True

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nexapod.core.states import AttemptEnd
 from nexapod.node import heartbeat
+from nexapod.node.engines.card import Card
 from tests.unit.node import jobs
 from tests.unit.node.doubles import CoordinatorDouble, Node, Site
 from tests.unit.node.test_isolation import is_gone
@@ -84,6 +85,31 @@ def test_what_waits_behind_a_long_job_is_given_back(tmp_path):
             assert ends == {AttemptEnd.RELEASED}
             assert long not in fleet.reports
             assert await fleet.result(long) == "done"
+
+    asyncio.run(main())
+
+
+def test_a_job_taken_back_in_the_moment_in_which_it_starts_is_run(tmp_path, monkeypatch):
+    """Both sides then hold the other to have it: the runner must say that it has not."""
+    revoke = Card.revoke
+
+    def in_that_moment(card: Card, seq: int) -> int:
+        return min(revoke(card, seq) + 1, seq)
+
+    monkeypatch.setattr(Card, "revoke", in_that_moment)
+
+    async def main():
+        fleet = CoordinatorDouble()
+        async with Site(fleet) as site, Node(site.url, tmp_path):
+            for _ in range(5):  # the node learns that calls are short, and asks for many
+                await fleet.result(fleet.submit(jobs.sleep, 0))
+                await fleet.result(fleet.submit(jobs.add, 1, 1))
+            await fleet.until(lambda: fleet.asked[-1] > 20)
+            long = fleet.submit(jobs.sleep, 0.5, "done")
+            others = [fleet.submit(jobs.add, i) for i in range(10)]
+            await fleet.wake()
+            assert await fleet.result(long) == "done"
+            assert await fleet.result(others[0]) == 0
 
     asyncio.run(main())
 

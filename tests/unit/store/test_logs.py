@@ -28,7 +28,7 @@ def test_no_byte_is_told_twice_where_pieces_and_last_lines_overlap(known: int):
     whole = b"12345678"
     pieces = [(0, whole[:known])] if known else []
     text = together(pieces, "345678", 8, 0, False)[2]
-    gap = {0: "[… 2 bytes not kept …]\n", 1: "1\n[… 1 bytes not kept …]\n"}
+    gap = {0: "[… 2 bytes not kept …]\n", 1: "1\n[… 1 byte not kept …]\n"}
     assert text == gap.get(known, "12") + "345678"
 
 

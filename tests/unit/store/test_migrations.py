@@ -121,6 +121,22 @@ def test_the_migrated_schema_is_the_fresh_one(tmp_path: Path):
     assert schema(tmp_path / "old.db") == schema(tmp_path / "new.db")
 
 
+def test_a_database_of_the_second_schema_keeps_its_attempts_and_gets_logs(tmp_path: Path):
+    path = tmp_path / "fleet.db"
+    SqliteStore(path).close()
+    with plain(path) as db:
+        db.executescript(
+            "DROP TABLE printed; ALTER TABLE attempts DROP COLUMN printed_bytes; "
+            "INSERT INTO attempts (seq, epoch, node, leased_at, lease_s, end, output) "
+            "VALUES (1, 1, 'n', 1.0, 60.0, 'completed', 'line'); PRAGMA user_version = 2;"
+        )
+    store = SqliteStore(path)
+    store.close()
+    found = rows(path)
+    assert [(row["output"], row["printed_bytes"]) for row in found["attempts"]] == [("line", None)]
+    assert found["printed"] == []
+
+
 def test_the_comparison_sees_a_missing_index_and_a_missing_check(tmp_path: Path):
     for name in ("a", "b", "c"):
         SqliteStore(tmp_path / f"{name}.db").close()
