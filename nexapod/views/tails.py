@@ -69,10 +69,6 @@ class Tail:
     async def _read(self) -> None:
         was_over = self._was_over
         try:
-            if not hasattr(self._transport, "log"):  # what it printed is told at the end only
-                text = await self._transport.output(self.job_id) if was_over else ""
-                self.lines = tuple(text.splitlines()[-LINES:])
-                return
             told = await self._transport.log(self.job_id, None, self._after)
             if self._after and told.epoch != self._epoch:  # another attempt, which prints anew
                 told = await self._transport.log(self.job_id, told.epoch, 0)

@@ -31,8 +31,11 @@ def chromium() -> str | None:
 
 
 @contextlib.contextmanager
-def jupyter(folder: Path) -> Iterator[str]:
-    """A JupyterLab on loopback that knows nothing of the user's own; gives its URL."""
+def jupyter(folder: Path, *, extension: bool = True) -> Iterator[str]:
+    """A JupyterLab on loopback that knows nothing of the user's own; gives its URL.
+
+    Without `extension` the panels in notebooks are the only ones who read from coordinators.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -53,8 +56,8 @@ def jupyter(folder: Path) -> Iterator[str]:
     labconfig = folder / "config" / "labconfig"
     labconfig.mkdir(parents=True)
     _install_extension(folder)
-    disabled = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
-    (labconfig / "page_config.json").write_text(json.dumps(disabled))
+    disabled = {"@jupyterlab/apputils-extension:announcements": True, "nexapod": not extension}
+    (labconfig / "page_config.json").write_text(json.dumps({"disabledExtensions": disabled}))
     server = subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

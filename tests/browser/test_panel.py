@@ -76,7 +76,7 @@ def test_panels_stay_live_and_agree_beside_a_cell_that_sleeps(tmp_path: Path, pa
 
 
 def test_closing_a_panel_leaves_no_reader_and_no_widget(tmp_path: Path, page: Page) -> None:
-    with jupyter(tmp_path) as url:
+    with jupyter(tmp_path, extension=False) as url:
         write_notebook(tmp_path / "seen.ipynb", [LAUNCH, "fleet", CLOSED])
         run_all(page, url, "seen.ipynb")
         page.wait_for_function(
