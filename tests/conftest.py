@@ -108,6 +108,14 @@ def repository() -> Path:
     return Path(__file__).resolve().parents[1]
 
 
+@pytest.fixture
+def artifacts(repository: Path) -> Path:
+    """Where pictures are kept that a test takes."""
+    folder = repository / "artifacts"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def pytest_report_header() -> list[str]:
     found: dict[str, Any] = {
         "chromium": shutil.which("chromium") or shutil.which("google-chrome"),

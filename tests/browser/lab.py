@@ -109,6 +109,20 @@ def run_all(page: Page, url: str, notebook: str) -> None:
         page.evaluate(f"() => void window.jupyterapp.commands.execute('{command}')")
 
 
+def until_restored(page: Page) -> None:
+    """Until JupyterLab stands as it was left."""
+    page.wait_for_function("() => window.jupyterapp?.restored.then(() => true)", timeout=60_000)
+    page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=60_000)
+
+
+def use_theme(page: Page, name: str) -> None:
+    """Put another theme on, and wait until the page has it."""
+    page.evaluate(
+        "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", name
+    )
+    page.wait_for_function("(name) => document.body.dataset.jpThemeName === name", arg=name)
+
+
 def write_notebook(path: Path, cells: list[str]) -> None:
     """A notebook of these code cells, not yet run."""
     notebook: Any = nbformat.v4.new_notebook(

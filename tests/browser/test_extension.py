@@ -11,7 +11,14 @@ import pytest
 from nbformat.sign import NotebookNotary
 from playwright.sync_api import Page, Response
 
-from tests.browser.lab import browser_page, chromium, jupyter, run_all, write_notebook
+from tests.browser.lab import (
+    browser_page,
+    chromium,
+    jupyter,
+    run_all,
+    until_restored,
+    write_notebook,
+)
 from tests.integration.parts import Coordinator
 
 pytestmark = [
@@ -70,11 +77,6 @@ def page(tmp_path: Path, site: Site) -> Iterator[Page]:
 def open_lab(page: Page, site: Site, path: str = "lab") -> None:
     page.goto(f"{site.url}/{path}?token=tests&reset")
     until_restored(page)
-
-
-def until_restored(page: Page) -> None:
-    page.wait_for_function("() => window.jupyterapp?.restored.then(() => true)", timeout=60_000)
-    page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=60_000)
 
 
 def show_sidebar(page: Page) -> None:
