@@ -32,6 +32,7 @@ SHOTS: dict[str, tuple[str, int, list[tuple[str, str]]]] = {
         [("click", ".nxp-Chip:has-text('failed')"), ("click", ".nxp-Table-row >> nth=1")],
     ),
     "node": ("nodes=10&jobs=1000&width=800", 832, [("click", ".nxp-Tile >> nth=1")]),
+    "narrow": ("nodes=6&jobs=800&width=520", 552, []),
     "late": ("nodes=60&jobs=1000&width=800&late=1&theme=lab-dark", 832, []),
     "heat": ("nodes=300&jobs=20000&width=800", 832, [("hover", ".nxp-HeatMap canvas")]),
     "time": (
