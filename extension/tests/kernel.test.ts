@@ -7,9 +7,10 @@ import { bytes, FakeModel } from "./fakeModel";
 const hello = { t: "hello", v: 1, now: 1 };
 const tick = (now: number): unknown => ({ t: "tick", now, counts: {}, rate_per_s: null, eta_s: null });
 
-function connected(traits: Record<string, unknown> = {}) {
+function connected(traits: Record<string, unknown> = {}, kernel?: { id: string; status: string }) {
   const asked = new FakeModel();
   const model = new FakeModel({ ask: "q", state: "live", words: "", ...traits }, asked);
+  if (kernel) Object.assign(model.widget_manager, { kernel });
   const link = new KernelLink(model);
   const told: unknown[] = [];
   const states: string[] = [];
@@ -96,14 +97,33 @@ describe("what is asked of a kernel", () => {
   });
 
   test("fails in words when the kernel goes", async () => {
-    const { link, model, states } = connected();
-    const asked = link.ask("POST", "/invite");
-    const failed = expect(asked).rejects.toThrow("The kernel is gone");
+    const { asked, link, model, states } = connected();
+    const answer = link.ask("POST", "/invite");
+    const failed = expect(answer).rejects.toThrow("The kernel is gone");
     await vi.advanceTimersByTimeAsync(0);
-    model.say("comm:close");
+    Object.assign(asked, { comm_live: false });
+    model.say("comm_live_update");
     await failed;
     await expect(link.ask("POST", "/invite")).rejects.toThrow("The kernel is gone");
     expect(states.at(-1)).toBe("closed: stopped: run the cell again");
+  });
+
+  test("fails in words when the kernel was shut down or exchanged", async () => {
+    const { model, states } = connected({}, { id: "k", status: "idle" });
+    const host = model.widget_manager as { kernel?: { id: string; status: string } | null };
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(states.at(-1)).toBe("live");
+    host.kernel = { id: "other", status: "idle" };
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(states.at(-1)).toBe("closed: stopped: run the cell again");
+  });
+
+  test("a hello that waits is nobody's concern", async () => {
+    const { link, model, states } = connected();
+    model.push(1, hello);
+    link.hello();
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(states.at(-1)).toBe("live");
   });
 
   test("a saved widget without a kernel says so", async () => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { type JobFilter, narrows, NO_FILTER } from "../src/panel/model/filter";
 import { JobTable } from "../src/panel/model/jobs";
 import { JobOrder } from "../src/panel/model/order";
-import { type JobSort, NEWEST_FIRST, type SortColumn } from "../src/panel/model/sort";
+import { comparer, type JobSort, NEWEST_FIRST, type SortColumn } from "../src/panel/model/sort";
 import { randomFrom } from "../dev/random";
 import { job } from "./cells";
 
@@ -54,6 +54,24 @@ describe("the order of the jobs", () => {
         }
       }
     }
+  });
+
+  test.each(COLUMNS)("is that of the comparison, by %s", (column) => {
+    const table = new JobTable();
+    const random = randomFrom(5);
+    grow(table, random, 200);
+    change(table, random, 100);
+    for (const descending of [false, true]) {
+      const compare = comparer(table, { column, descending }, 50);
+      const wanted = Array.from({ length: 200 }, (_, row) => row).sort(compare);
+      expect(fresh(table, NO_FILTER, { column, descending })).toEqual(wanted.map((row) => table.seq[row]!));
+    }
+  });
+
+  test("rows that came out of order are put in order", () => {
+    const table = new JobTable();
+    table.upsert([job(5), job(2), job(9), job(1)]);
+    expect(fresh(table, NO_FILTER, NEWEST_FIRST)).toEqual([9, 5, 2, 1]);
   });
 
   test("typing on looks only at what is left, and finds the same", () => {

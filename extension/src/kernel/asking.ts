@@ -29,7 +29,8 @@ export class Asking {
     );
   }
 
-  async ask(method: string, path: string, body?: unknown): Promise<Answer> {
+  /** `isAwaited`: whether a reader looks out for the answer, and should know that it is queued. */
+  async ask(method: string, path: string, body?: unknown, isAwaited = true): Promise<Answer> {
     let model: WidgetModel;
     try {
       model = await this.model;
@@ -39,7 +40,7 @@ export class Asking {
     if (this.isClosed) throw new Error(GONE);
     const id = `${Date.now().toString(36)}-${(this.last += 1)}`;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.mark(id), WAIT_MS);
+      const timer = setTimeout(() => isAwaited && this.mark(id), WAIT_MS);
       this.open.set(id, { resolve, reject, timer });
       model.send({ id, method, path, body: body ?? null });
     });

@@ -2,6 +2,7 @@ import type { Answer, Link, LinkState } from "../panel/link";
 import type { Message } from "../panel/model/messages";
 import { Asking } from "./asking";
 import { Hearing } from "./hearing";
+import { watchKernel } from "./life";
 import { text, type WidgetModel } from "./model";
 
 const QUEUED = "queued until the cell ends";
@@ -12,6 +13,7 @@ const SILENCE_MS = 10_000;
 /** The border of the panel, through a notebook's kernel. */
 export class KernelLink implements Link {
   private readonly asking: Asking;
+  private readonly asked: Promise<WidgetModel>;
   private onState: (state: LinkState, words?: string) => void = () => undefined;
   private isWaiting = false;
   private isHeard = false;
@@ -20,8 +22,8 @@ export class KernelLink implements Link {
 
   constructor(private readonly model: WidgetModel) {
     const id = text(model, "ask");
-    const asked = id ? model.widget_manager.get_model(id) : Promise.reject(new Error("no kernel"));
-    this.asking = new Asking(asked, (isWaiting) => {
+    this.asked = id ? model.widget_manager.get_model(id) : Promise.reject(new Error("no kernel"));
+    this.asking = new Asking(this.asked, (isWaiting) => {
       this.isWaiting = isWaiting;
       this.tell();
     });
@@ -47,7 +49,7 @@ export class KernelLink implements Link {
     };
     this.model.on("change:state", this.tell);
     this.model.on("change:words", this.tell);
-    this.model.on("comm:close", gone);
+    const unwatch = watchKernel(this.model, this.asked, gone);
     this.model.on("destroy", gone);
     this.tell();
     return () => {
@@ -55,7 +57,7 @@ export class KernelLink implements Link {
       hearing.close();
       this.model.off("change:state", this.tell);
       this.model.off("change:words", this.tell);
-      this.model.off("comm:close", gone);
+      unwatch();
       this.model.off("destroy", gone);
       this.asking.close();
     };
@@ -72,7 +74,7 @@ export class KernelLink implements Link {
     };
     clearTimeout(this.silence);
     this.silence = setTimeout(silent, SILENCE_MS);
-    this.asking.ask("POST", "/hello").catch(silent);
+    this.asking.ask("POST", "/hello", null, false).catch(silent);
   }
 
   /** Tell it that nobody looks any more: it need not push. */

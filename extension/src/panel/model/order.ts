@@ -1,6 +1,6 @@
 import { type JobFilter, narrows, NO_FILTER, tester } from "./filter";
 import type { JobTable } from "./jobs";
-import { comparer, isSteady, type JobSort, NEWEST_FIRST } from "./sort";
+import { comparer, dealt, isSteady, type JobSort, NEWEST_FIRST } from "./sort";
 
 /**
  * The rows of a table that pass a filter, in the order of a sort. Kept up to date by what changed:
@@ -45,17 +45,23 @@ export class JobOrder {
     this.shown = new Uint8Array(table.seq.length);
     const rows = new Int32Array(table.count);
     let count = 0;
-    const bySeq = this.sort.column === "seq" && table.ordered;
+    const oldestFirst = this.sort.column === "seq" && !this.sort.descending;
     for (let at = 0; at < table.count; at += 1) {
-      const row = bySeq && this.sort.descending ? table.count - 1 - at : at;
+      const row = oldestFirst ? at : table.count - 1 - at;
       if (!passes(row)) continue;
       this.shown[row] = 1;
       rows[count++] = row;
     }
-    this.rows = rows.slice(0, count);
-    if (!bySeq) this.rows.sort(this.compare);
+    this.rows = this.sorted(rows.slice(0, count));
     this.seen = table.version;
     this.version += 1;
+  }
+
+  /** Rows that come in the order of the table, newest first unless the oldest are asked for. */
+  private sorted(rows: Int32Array): Int32Array {
+    if (!this.table.ordered) return rows.sort(this.compare);
+    if (this.sort.column === "seq") return rows;
+    return dealt(this.table, this.sort, rows) ?? rows.sort(this.compare);
   }
 
   private narrow(): void {

@@ -36,6 +36,42 @@ function ranks(list: readonly string[], rank?: Record<string, number>): Int32Arr
   return out;
 }
 
+/** The codes of a column of words and the place of each in the order; null for other columns. */
+function ranked(table: JobTable, sort: JobSort): { column: Int32Array; rank: Int32Array } | null {
+  switch (sort.column) {
+    case "state":
+      return { column: table.state, rank: ranks(table.states.list, STATE_RANK) };
+    case "node":
+      return { column: table.node, rank: ranks(table.nodes.list) };
+    case "sweep":
+      return { column: table.sweep, rank: ranks(table.sweeps.list) };
+    default:
+      return null;
+  }
+}
+
+/**
+ * Rows that come newest first, in order, without comparing any two: columns of few words are dealt
+ * into piles. Null for other columns.
+ */
+export function dealt(table: JobTable, sort: JobSort, newestFirst: Int32Array): Int32Array | null {
+  const found = ranked(table, sort);
+  if (!found) return null;
+  const { column, rank } = found;
+  const last = rank.length;
+  const pile = (row: number): number => {
+    const code = column[row]!;
+    if (code < 0) return last;
+    return sort.descending ? last - 1 - rank[code]! : rank[code]!;
+  };
+  const starts = new Int32Array(last + 2);
+  for (const row of newestFirst) starts[pile(row) + 1]! += 1;
+  for (let at = 1; at < starts.length; at += 1) starts[at]! += starts[at - 1]!;
+  const out = new Int32Array(newestFirst.length);
+  for (const row of newestFirst) out[starts[pile(row)]!++] = row;
+  return out;
+}
+
 /**
  * A comparison of two rows. Empty cells come last in either direction, equal ones newest first.
  * `now` is frozen in it, so that the order stays a proper one while jobs run on.
@@ -76,9 +112,7 @@ export function comparer(table: JobTable, sort: JobSort, now: number): (a: numbe
     case "state":
     case "node":
     case "sweep": {
-      const column = table[sort.column];
-      const words = { state: table.states, node: table.nodes, sweep: table.sweeps }[sort.column];
-      const rank = ranks(words.list, sort.column === "state" ? STATE_RANK : undefined);
+      const { column, rank } = ranked(table, sort)!;
       return byNumber((row) => (column[row]! < 0 ? NaN : (rank[column[row]!] ?? NaN)));
     }
   }
