@@ -121,6 +121,9 @@ def _read(path: Path) -> Running | None:
         entry = msgspec.json.decode(read_own(path) or b"", type=Running)
         if entry.machine != socket.gethostname() or path.stem != entry.id:
             return None
+        if not Path(entry.database).parent.is_dir():
+            leave(path)  # nor is its folder made anew by looking for its lock
+            return None
         if entry.is_alive:
             return entry
         with vacant(entry.files.lock) as free:  # a new run enters only once it has the lock

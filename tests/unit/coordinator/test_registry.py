@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +76,15 @@ def test_an_entry_without_its_lock_is_removed_by_whoever_looks(run: Run) -> None
     run.lock.release()
     assert registry.running() == []
     assert not run.path.exists()
+
+
+def test_an_entry_whose_folder_is_gone_is_removed_and_the_folder_stays_gone(home: Path) -> None:
+    made = Run(home / "short" / "fold.db")
+    made.lock.release()
+    shutil.rmtree(home / "short")
+    assert registry.running() == []
+    assert not made.path.exists()
+    assert not (home / "short").exists()
 
 
 def test_an_entry_whose_lock_another_process_holds_is_left_to_that_one(run: Run) -> None:
