@@ -294,7 +294,7 @@ def test_a_coordinator_makes_backups_by_itself_and_lists_them(serve: Serve):
     (first, *_) = eventually(lambda: client.get("/backups"), "a backup")
     assert first["size_bytes"] == Path(first["path"]).stat().st_size
     with reading(Path(first["path"])) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
 
 
 def test_a_backup_goes_where_it_is_told_and_overwrites_nothing(serve: Serve, tmp_path: Path):
