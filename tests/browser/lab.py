@@ -115,6 +115,18 @@ def until_restored(page: Page) -> None:
     page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=60_000)
 
 
+def scroll_to_cell(page: Page, source: str) -> None:
+    """Bring the cell with exactly this source into view: cells far from it are not in the page."""
+    page.evaluate(
+        """async (source) => {
+            const { content } = window.jupyterapp.shell.currentWidget;
+            const cells = [...content.model.sharedModel.cells];
+            await content.scrollToItem(cells.findIndex((cell) => cell.source === source), 'start');
+        }""",
+        source,
+    )
+
+
 def use_theme(page: Page, name: str) -> None:
     """Put another theme on, and wait until the page has it."""
     page.evaluate(

@@ -16,6 +16,7 @@ from tests.browser.lab import (
     chromium,
     jupyter,
     run_all,
+    scroll_to_cell,
     until_restored,
     use_theme,
     write_notebook,
@@ -45,7 +46,14 @@ def page(tmp_path: Path) -> Iterator[Page]:
 
 
 def until_completed(page: Page, selector: str, least: int) -> None:
-    page.wait_for_function(COMPLETED, arg=[selector, least], timeout=PATIENCE_MS)
+    """Look at the panel until it says so: what nobody sees is not drawn."""
+    panel = page.locator(selector).first
+    for _ in range(PATIENCE_MS // 500):
+        panel.scroll_into_view_if_needed()  # what is above it may have grown
+        if page.evaluate(COMPLETED, [selector, least]):
+            return
+        page.wait_for_timeout(500)
+    raise AssertionError(f"never {least} completed: {panel.inner_text()[:300]}")
 
 
 def faults(page: Page, selector: str) -> list[str]:
@@ -71,11 +79,9 @@ def test_the_quickstart_runs_and_is_seen_again_after_a_reload_and_in_the_dark(
     with jupyter(tmp_path) as url:
         run_all(page, url, "01_quickstart.ipynb")
         page.wait_for_selector(SWEEP, timeout=PATIENCE_MS)
-        page.locator(SWEEP).first.scroll_into_view_if_needed()
         until_completed(page, SWEEP, 2)
         picture(page, artifacts, "quickstart-running")
         until_completed(page, SWEEP, 16)
-        page.locator(FLEET).first.scroll_into_view_if_needed()
         until_completed(page, FLEET, 16)
         assert faults(page, FLEET) == []
         assert faults(page, SWEEP) == []
@@ -83,8 +89,9 @@ def test_the_quickstart_runs_and_is_seen_again_after_a_reload_and_in_the_dark(
         page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
         page.reload()
         until_restored(page)
+        page.wait_for_selector(".jp-Cell", timeout=PATIENCE_MS)
+        scroll_to_cell(page, "fleet")
         page.wait_for_selector(FLEET, timeout=PATIENCE_MS)
-        page.locator(FLEET).first.scroll_into_view_if_needed()
         until_completed(page, FLEET, 16)
 
         use_theme(page, "JupyterLab Dark")

@@ -77,7 +77,9 @@ export function SweepPlot({ marked, mark, show }: MarkProps): JSX.Element {
           aria-roledescription="chart"
           aria-label={`${axes.y} over ${axes.x}, ${plural(plot.count, "point")}. Left and right go from point to point, Enter opens the job.`}
           tabIndex={0}
-          paint={(context, width, height) => paintPlot(context, width, height, plot, axes, marked, theme)}
+          paint={(context, width, height) =>
+            plot.count > 0 && paintPlot(context, width, height, plot, axes, marked, theme)
+          }
           onSize={(width, height) => setSize([width, height])}
           onMouseMove={(event) => {
             setHere(true);
