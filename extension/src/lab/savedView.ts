@@ -4,7 +4,8 @@
  */
 
 import type { IRenderMime, IRenderMimeRegistry } from "@jupyterlab/rendermime";
-import { Panel, type Widget } from "@lumino/widgets";
+import { MessageLoop } from "@lumino/messaging";
+import { Panel } from "@lumino/widgets";
 
 import { isOurs } from "./ours";
 
@@ -21,46 +22,50 @@ export function preferSaved(rendermime: IRenderMimeRegistry): void {
     {
       ...original,
       createRenderer: (options) =>
-        new SavedView(original.createRenderer(options), () => rendermime.createRenderer(PICTURE)),
+        withPicture(original.createRenderer(options), () => rendermime.createRenderer(PICTURE)),
     },
     RANK,
   );
 }
 
-class SavedView extends Panel implements IRenderMime.IRenderer {
-  private readonly stage = new Panel();
-  private picture: IRenderMime.IRenderer | null = null;
-  private readonly observer: MutationObserver;
-
-  constructor(
-    private readonly live: IRenderMime.IRenderer,
-    private readonly createPicture: () => IRenderMime.IRenderer,
-  ) {
-    super();
-    this.stage.addWidget(live);
-    this.addWidget(this.stage);
-    this.observer = new MutationObserver(() => this.choose());
-  }
-
-  async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
-    if (isOurs(model.data[PICTURE]) && this.picture === null) {
-      this.picture = this.createPicture();
-      this.addWidget(this.picture);
-      // The live display is the only element that its renderer ever holds; errors are bare text.
-      this.observer.observe(this.live.node, { childList: true });
-      this.choose();
+/**
+ * The renderer of a live display, which puts the picture beside itself while it has nothing to show.
+ *
+ * It stays what it was, and is not wrapped: the widgets look for renderers of their own among a
+ * cell's outputs when a kernel is connected, and only those come to life.
+ */
+function withPicture(
+  live: IRenderMime.IRenderer,
+  createPicture: () => IRenderMime.IRenderer,
+): IRenderMime.IRenderer {
+  let picture: IRenderMime.IRenderer | null = null;
+  const choose = (): void => {
+    if (picture === null || live.isDisposed) return;
+    // The live display is the only element that its renderer ever holds; errors are bare text.
+    const isLive = live.node.childElementCount > 0;
+    if (picture.parent === null && live.parent instanceof Panel) {
+      picture.addClass("jp-OutputArea-output");
+      live.parent.addWidget(picture);
     }
-    await Promise.all([this.live.renderModel(model), this.picture?.renderModel(model)]);
-  }
-
-  override dispose(): void {
-    this.observer.disconnect();
-    super.dispose();
-  }
-
-  private choose(): void {
-    const isLive = this.live.node.childElementCount > 0;
-    this.stage.setHidden(!isLive);
-    (this.picture as Widget | null)?.setHidden(isLive);
-  }
+    live.setHidden(!isLive && picture.parent !== null);
+    picture.setHidden(isLive);
+  };
+  const observer = new MutationObserver(choose);
+  MessageLoop.installMessageHook(live, (_, message) => {
+    if (message.type === "after-attach") choose();
+    return true;
+  });
+  live.disposed.connect(() => {
+    observer.disconnect();
+    picture?.dispose();
+  });
+  const renderLive = live.renderModel.bind(live);
+  live.renderModel = async (model) => {
+    if (isOurs(model.data[PICTURE]) && picture === null) {
+      picture = createPicture();
+      observer.observe(live.node, { childList: true });
+    }
+    await Promise.all([renderLive(model), picture?.renderModel(model)]);
+  };
+  return live;
 }

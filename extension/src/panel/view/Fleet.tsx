@@ -30,7 +30,10 @@ export function Fleet(): JSX.Element {
   return (
     <Section title="Nodes" class="nxp-Fleet" aside={<span class="nxp-soft">{words}</span>}>
       {nodes.length === 0 ? (
-        <p class="nxp-Empty">No node yet. “Invite a node” gives the line that lets a machine join.</p>
+        <p class="nxp-Empty">
+          {state.nodes.size > 0 ? "All nodes have left." : "No node yet."} “Invite a node” gives the line that lets a
+          machine join.
+        </p>
       ) : nodes.length <= MOST_TILES ? (
         <Tiles nodes={nodes} />
       ) : (

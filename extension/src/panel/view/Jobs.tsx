@@ -15,7 +15,7 @@ import { Table, type TableColumn } from "./Table";
 
 const COLUMNS: readonly TableColumn[] = [
   { key: "seq", label: "#", width: "70px", end: true },
-  { key: "state", label: "State", width: "92px" },
+  { key: "state", label: "State", width: "108px" },
   { key: "name", label: "Job", width: "minmax(90px, 1.3fr)" },
   { key: "sweep", label: "Sweep", width: "minmax(64px, 1.1fr)" },
   { key: "node", label: "Node", width: "minmax(64px, 1.1fr)" },

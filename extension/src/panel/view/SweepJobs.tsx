@@ -36,7 +36,7 @@ function columnsOf(table: SweepTable): TableColumn[] {
   );
   return [
     { key: "#", label: "#", width: "62px", end: true },
-    { key: "State", label: "State", width: "98px" },
+    { key: "State", label: "State", width: "108px" },
     ...given,
     { key: "Ran", label: "Ran", width: "70px", end: true },
     { key: "Node", label: "Node", width: "minmax(86px, 1fr)" },
