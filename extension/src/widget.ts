@@ -5,6 +5,7 @@
 
 import { KernelLink } from "./kernel/link";
 import type { WidgetModel } from "./kernel/model";
+import { bePresent } from "./kernel/presence";
 import { mountStore } from "./panel/mount";
 import { Store } from "./panel/store";
 
@@ -16,6 +17,7 @@ interface Shared {
   link: KernelLink;
   store: Store;
   views: number;
+  leave: () => void;
 }
 
 /** anywidget gives every hook its own proxy of a model; the id of its ask model tells them apart. */
@@ -32,7 +34,7 @@ function sharedOf(model: WidgetModel): Shared {
   let shared = all(model).get(key);
   if (!shared) {
     const link = new KernelLink(model);
-    shared = { link, store: new Store(link), views: 0 };
+    shared = { link, store: new Store(link), views: 0, leave: () => undefined };
     all(model).set(key, shared);
   }
   return shared;
@@ -50,10 +52,10 @@ function render({ model, el }: Hook & { el: HTMLElement }): () => void {
   const view = model.get("view") === "sweep" ? "sweep" : "fleet";
   const shared = sharedOf(model);
   const unmount = mountStore(el, shared.store, { view });
-  if (++shared.views === 1) shared.link.hello();
+  if (++shared.views === 1) shared.leave = bePresent(shared.link);
   return () => {
     unmount();
-    if (--shared.views === 0) shared.link.bye();
+    if (--shared.views === 0) shared.leave();
   };
 }
 

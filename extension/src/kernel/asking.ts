@@ -47,9 +47,9 @@ export class Asking {
   }
 
   /** Say something that needs no answer. */
-  tell(method: string, path: string): void {
+  tell(method: string, path: string, body: unknown = null): void {
     this.model.then(
-      (model) => model.send({ id: "", method, path, body: null }),
+      (model) => model.send({ id: "", method, path, body }),
       () => undefined,
     );
   }

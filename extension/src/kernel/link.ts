@@ -10,6 +10,9 @@ const GONE = "stopped: run the cell again";
 /** A page that hears nothing for so long after it asked shows what was saved, without a kernel. */
 const SILENCE_MS = 10_000;
 
+/** A first hello may be sent before its channel beside a busy cell is open, and then waits for the cell. */
+const AGAIN_MS = 1_000;
+
 /** The border of the panel, through a notebook's kernel. */
 export class KernelLink implements Link {
   private readonly asking: Asking;
@@ -19,6 +22,9 @@ export class KernelLink implements Link {
   private isHeard = false;
   private isGone = false;
   private silence: ReturnType<typeof setTimeout> | undefined;
+  private again: ReturnType<typeof setTimeout> | undefined;
+  /** By this name the kernel counts the page once, however often it says hello. */
+  private readonly page = Math.random().toString(36).slice(2);
 
   constructor(private readonly model: WidgetModel) {
     const id = text(model, "ask");
@@ -53,7 +59,7 @@ export class KernelLink implements Link {
     this.model.on("destroy", gone);
     this.tell();
     return () => {
-      clearTimeout(this.silence);
+      this.rest();
       hearing.close();
       this.model.off("change:state", this.tell);
       this.model.off("change:words", this.tell);
@@ -72,15 +78,22 @@ export class KernelLink implements Link {
     const silent = (): void => {
       if (!this.isHeard) this.onState("closed", "no kernel: run the cell again");
     };
-    clearTimeout(this.silence);
+    const greet = (): Promise<Answer> => this.asking.ask("POST", "/hello", { page: this.page }, false);
+    this.rest();
     this.silence = setTimeout(silent, SILENCE_MS);
-    this.asking.ask("POST", "/hello", null, false).catch(silent);
+    this.again = setTimeout(() => void greet().catch(() => undefined), AGAIN_MS);
+    greet().then(() => clearTimeout(this.again), silent);
   }
 
   /** Tell it that nobody looks any more: it need not push. */
   bye(): void {
+    this.rest();
+    if (!this.isGone) this.asking.tell("POST", "/bye", { page: this.page });
+  }
+
+  private rest(): void {
     clearTimeout(this.silence);
-    if (!this.isGone) this.asking.tell("POST", "/bye");
+    clearTimeout(this.again);
   }
 
   private readonly tell = (): void => {
