@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 TIER   ?= full
+# The browser's half is checked and built with Node.js; the environment has its own.
+NPM    := extension/node_modules/.stamp
+JLPM   := PATH="$(abspath $(BIN)):$$PATH" jlpm
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -19,7 +22,7 @@ demo: $(VENV)/.stamp-demo ## fold villin on two local nodes; prints the results,
 lab: $(VENV)/.stamp-demo ## open the quickstart in JupyterLab
 	@$(BIN)/jupyter lab notebooks/01_quickstart.ipynb
 
-test: $(VENV)/.stamp-dev system ## run every test, and every notebook
+test: $(VENV)/.stamp-dev $(NPM) system ## run every test, and every notebook
 	@$(BIN)/python -m pytest
 
 torture: $(VENV)/.stamp-dev system ## prove the promises at full size (TIER=nightly: larger), half an hour
@@ -29,23 +32,22 @@ torture: $(VENV)/.stamp-dev system ## prove the promises at full size (TIER=nigh
 bench: $(VENV)/.stamp-dev ## measure nexapod beside its peers
 	@$(BIN)/python -m benchmarks
 
-lint: $(VENV)/.stamp-dev ## check style and types
+lint: $(VENV)/.stamp-dev $(NPM) ## check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@cd extension && $(JLPM) lint
 
 format: $(VENV)/.stamp-dev ## rewrite the code in the project's style
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
-extension: $(VENV)/.stamp-dev ## check and build what runs in the browser; the one that needs Node.js
-	@command -v node >/dev/null || { echo "Node.js 20 or newer is needed; what is built is in git." >&2; exit 1; }
-	@cd extension && PATH="$(abspath $(BIN)):$$PATH" && jlpm install --immutable && jlpm lint && \
-	  jlpm test && jlpm build
+extension: $(VENV)/.stamp-dev $(NPM) ## build what runs in the browser; what is built is in git
+	@cd extension && $(JLPM) build
 	@$(BIN)/python extension/sources.py
 
 clean: ## remove the environment and everything built
-	rm -rf $(VENV) build dist notebooks/rendered .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) extension/node_modules build dist notebooks/rendered .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # ── the environment ──────────────────────────────────────────────────────────────────────────────
@@ -70,6 +72,12 @@ $(VENV)/.stamp-demo: pyproject.toml $(BUILT) | $(BIN)/python
 	@echo "Installing nexapod for the demo into $(VENV) (about a minute) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
 	@touch $@
+
+# Without them the tests of that half are skipped, and say so.
+$(NPM): extension/package.json extension/yarn.lock | $(VENV)/.stamp-dev
+	@echo "Installing the packages of the browser's half (about a minute) ..."
+	@cd extension && if $(JLPM) install --immutable >../$(VENV)/jlpm.log 2>&1; then touch ../$@; \
+	  else tail -n 5 ../$(VENV)/jlpm.log; echo "Not installed; see $(VENV)/jlpm.log"; fi
 
 # The tests use a system Chromium and bubblewrap. What is missing and cannot be installed is named, and
 # its tests are skipped, and say so.

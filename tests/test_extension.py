@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import runpy
 import subprocess
@@ -40,6 +41,18 @@ def test_nothing_built_is_fetched_from_elsewhere_at_run_time() -> None:
         text = file.read_text("utf-8")
         assert not re.search(r"(?:import|fetch|importScripts)\(\s*[\"']https?://", text), file
         assert not re.search(r"//(?:cdn|unpkg)\.", text), file
+
+
+def test_the_browsers_half_passes_its_own_tests() -> None:
+    folder = ROOT / "extension"
+    if not (folder / "node_modules" / ".stamp").exists():
+        pytest.skip("needs its packages: make extension")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        ["jlpm", "test"],
+        cwd=folder, capture_output=True, text=True, timeout=110, env={**os.environ, "PATH": path},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4_000:] + done.stderr[-2_000:]
 
 
 @pytest.fixture(scope="module")
