@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 
 import nexapod
+from benchmarks.live import browser, relay
 from benchmarks.panel import panel
 from benchmarks.row import Row
 from benchmarks.servers import bare, coordinator
@@ -210,4 +211,6 @@ ROWS = {
     "volume": volume,
     "footprint": footprint,
     "panel": panel,
+    "relay": relay,
+    "browser": browser,
 }
