@@ -1,4 +1,4 @@
-"""What the live panel costs beyond the coordinator: in the kernel that relays, and in the browser."""
+"""What the live panel costs in the kernel that relays it, and in the browser."""
 
 from __future__ import annotations
 
