@@ -117,6 +117,9 @@ class Watch:
         delay_s = 0.5
         while loop.time() - self._asked_s < IDLE_S:
             with contextlib.suppress(errors.NexapodError, ValueError, OSError):
+                # Whoever listens where one that died did is told no token.
+                if not await asyncio.to_thread(lambda: self.entry.is_alive):
+                    break
                 async with panel(self.entry) as response:
                     if response.status == 200:
                         delay_s = 0.5
@@ -170,15 +173,17 @@ class Coordinators:
                 self._watches.pop(entry_id).end()
         new = [Watch(entry) for entry in entries if entry.id not in self._watches]
         self._watches.update((watch.entry.id, watch) for watch in new)
+        watches = [self._watches[entry.id] for entry in entries]  # some may go while this waits
         if new:
             waiting = [asyncio.create_task(watch.ready.wait()) for watch in new]
             _, late = await asyncio.wait(waiting, timeout=FIRST_S)
             for wait in late:
                 wait.cancel()
-        return [_row(entry, self._watches[entry.id], root) for entry in entries]
+        return [_row(watch, root) for watch in watches]
 
 
-def _row(entry: Running, watch: Watch, root: str) -> dict[str, Any]:
+def _row(watch: Watch, root: str) -> dict[str, Any]:
+    entry = watch.entry
     return {
         "id": entry.id,
         "name": entry.name,

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import msgspec
 import tornado.iostream
+from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
@@ -28,6 +29,9 @@ _Method = Callable[..., Awaitable[None]]
 
 class Handler(APIHandler):
     """Answers JSON, and errors in the form of nexapod's own API."""
+
+    #: What a server's own authorizer knows all of this by.
+    auth_resource = "nexapod"
 
     @property
     def known(self) -> coordinators.Coordinators:
@@ -63,7 +67,10 @@ class Handler(APIHandler):
 
 
 def told(method: _Method) -> Any:
-    """Only who is logged in may ask; nexapod's errors are answered as such."""
+    """Only who is logged in, and is let by the server's authorizer, may ask.
+
+    Nexapod's errors are answered as such.
+    """
 
     async def wrapped(self: Handler, *names: str) -> None:
         try:
@@ -74,7 +81,7 @@ def told(method: _Method) -> Any:
             body = {"error": {"code": error.code, "message": error.message}}
             self.raw(error.http_status, msgspec.json.encode(body))
 
-    return web.authenticated(wrapped)
+    return web.authenticated(authorized(wrapped))
 
 
 class Info(Handler):

@@ -10,6 +10,8 @@ from typing import Any
 
 #: Jobs that may still change.
 _OPEN = frozenset({"pending", "assigned"})
+#: Of jobs that ended so many may still be told of again, the newest; others are only counted.
+WINDOW = 100_000
 #: How many buckets of throughput are shown.
 PACE_BUCKETS = 60
 
@@ -24,6 +26,7 @@ class Picture:
         self.is_ready = False
         self._nodes: dict[str, str] = {}
         self._jobs: dict[int, tuple[str, str]] = {}  # of sweeps alone: seq → (sweep, state)
+        self._most_jobs = 2 * WINDOW
         self._sweeps: dict[str, Counter[str]] = {}
         self._pace: dict[float, int] = {}
         self._width_s = 5.0
@@ -40,6 +43,7 @@ class Picture:
             for row in message["rows"]:
                 if row[4] is not None:
                     self._move(row[0], row[4], row[2])
+            self._let_go()
         elif kind == "patch":
             for row in message["rows"]:
                 if row[0] in self._jobs:
@@ -62,6 +66,13 @@ class Picture:
             counts[before[1]] -= 1
         counts[state] += 1
         self._jobs[seq] = (sweep, state)
+
+    def _let_go(self) -> None:
+        """Keep no more of the jobs than can still change the counts."""
+        if len(self._jobs) > self._most_jobs:
+            oldest = max(self._jobs) - WINDOW
+            kept = {seq: job for seq, job in self._jobs.items() if seq > oldest or job[1] in _OPEN}
+            self._jobs, self._most_jobs = kept, 2 * max(WINDOW, len(kept))
 
     def shown(self) -> dict[str, Any]:
         """What the browser gets of it."""

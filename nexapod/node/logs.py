@@ -20,9 +20,10 @@ from nexapod.wire import messages as m
 EVERY_S = 0.5
 #: Attempts that run for less are told of by their report alone.
 _YOUNG_S = 0.2
-#: Most bytes of one attempt in one message, and of all; of those that are over and wait.
+#: Most bytes in one message: of one attempt that runs, of all that run, and as much again of those
+#: that are over; of those that are over and wait.
 CHUNK_BYTES = 64 << 10
-_BODY_BYTES = 4 << 20
+_BODY_BYTES = 3 << 20
 _OVER_BYTES = 8 << 20
 _REFUSED_S = 30.0
 _NEVER = 1 << 62

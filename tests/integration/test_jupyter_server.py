@@ -74,6 +74,29 @@ def test_a_post_with_only_a_cookie_is_refused_without_the_xsrf_header(site: Site
     assert "_xsrf" in refused.json["error"]["message"]
 
 
+READERS_ONLY = """
+from jupyter_server.auth import Authorizer
+
+class ReadersOnly(Authorizer):
+    def is_authorized(self, handler, user, action, resource):
+        return resource != "nexapod" or action == "read"
+
+c.ServerApp.authorizer_class = ReadersOnly
+"""
+
+
+def test_who_may_only_read_by_the_servers_own_rules_changes_nothing(tmp_path: Path) -> None:
+    config = tmp_path / "config" / "jupyter_server_config.py"
+    config.parent.mkdir()
+    config.write_text(READERS_ONLY)
+    with jupyter_server(tmp_path, XDG_DATA_HOME=str(tmp_path / "home")) as server:
+        assert server.ask("GET", "coordinators").json == []
+        for path in POSTS:
+            reply = server.ask("POST", path)
+            assert (reply.status, reply.code) == (403, "forbidden")
+            assert "not authorized to write" in reply.json["error"]["message"]
+
+
 def test_the_version_is_told(site: Site) -> None:
     assert site.server.ask("GET", "info").json == {"version": __version__}
 

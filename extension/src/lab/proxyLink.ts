@@ -1,4 +1,7 @@
-/** The panel's link through the Jupyter server: it works while the kernel is busy. */
+/**
+ * The panel's link through the Jupyter server: it works while the kernel is busy. It holds one of the
+ * few connections that a browser has to a server, so it holds none while nobody looks.
+ */
 
 import type { Answer, Link, LinkState } from "../panel/link";
 import type { Message } from "../panel/model/messages";
@@ -9,6 +12,10 @@ const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 15_000;
 
 export class ProxyLink implements Link {
+  private reading: AbortController | null = null;
+  private rest: Promise<void> | null = null;
+  private wake = (): void => undefined;
+
   constructor(
     private readonly relay: Pick<Relay, "ask" | "panel">,
     private readonly id: string,
@@ -20,7 +27,23 @@ export class ProxyLink implements Link {
   ): () => void {
     const stop = new AbortController();
     void this.follow(onMessage, onState, stop.signal);
-    return () => stop.abort();
+    return () => {
+      stop.abort();
+      this.reading?.abort();
+      this.wake();
+    };
+  }
+
+  /** Somebody looks: read, from a snapshot on. */
+  hello(): void {
+    this.rest = null;
+    this.wake();
+  }
+
+  /** Nobody looks any more: read nothing, and say nothing of it. */
+  bye(): void {
+    this.rest ??= new Promise((resolve) => (this.wake = resolve));
+    this.reading?.abort();
   }
 
   ask(method: string, path: string, body?: unknown): Promise<Answer> {
@@ -36,19 +59,28 @@ export class ProxyLink implements Link {
     let delayMs = FIRST_DELAY_MS;
     let isLive = false;
     while (!signal.aborted) {
+      if (this.rest !== null) {
+        await this.rest;
+        continue;
+      }
       let words = "the connection broke off";
+      const reading = (this.reading = new AbortController());
       try {
-        for await (const text of pieces(await this.relay.panel(this.id, signal), signal)) {
+        const stream = await this.relay.panel(this.id, reading.signal);
+        for await (const text of pieces(stream, reading.signal)) {
           delayMs = FIRST_DELAY_MS;
           if (!isLive) onState("live");
           isLive = true;
           onMessage(JSON.parse(text) as Message);
         }
       } catch (error) {
-        if (signal.aborted) return;
         words = error instanceof Error ? error.message : String(error);
       }
       isLive = false;
+      if (reading.signal.aborted) {
+        delayMs = FIRST_DELAY_MS;
+        continue;
+      }
       onState("waiting", words);
       await pause(delayMs * (0.75 + Math.random() / 2), signal);
       delayMs = Math.min(LONGEST_DELAY_MS, delayMs * 2);

@@ -4,35 +4,60 @@ import { MainAreaWidget } from "@jupyterlab/apputils";
 import type { Message } from "@lumino/messaging";
 import { Widget } from "@lumino/widgets";
 
+import { bePresent } from "../kernel/presence";
 import { mount } from "../panel";
 import { fleetIcon } from "./icon";
 import { ProxyLink } from "./proxyLink";
 import type { Relay } from "./relay";
 
 class FleetPanel extends Widget {
+  private readonly link: ProxyLink;
   private takeDown: (() => void) | null = null;
+  private leave: (() => void) | null = null;
 
-  constructor(
-    private readonly relay: Relay,
-    private readonly coordinator: string,
-  ) {
+  constructor(relay: Relay, coordinator: string) {
     super();
     this.addClass("nxp-FleetTab");
+    this.link = new ProxyLink(relay, coordinator);
+    this.link.bye();
   }
 
   /** Drawn once it has a size, and then for as long as the tab is open. */
   protected override onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
-    this.takeDown ??= mount(this.node, new ProxyLink(this.relay, this.coordinator), {
-      view: "fleet",
-      density: "tab",
-    });
+    this.takeDown ??= mount(this.node, this.link, { view: "fleet", density: "tab" });
+    if (this.isVisible) this.appear();
+  }
+
+  protected override onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this.appear();
+  }
+
+  protected override onBeforeHide(message: Message): void {
+    this.vanish();
+    super.onBeforeHide(message);
+  }
+
+  protected override onBeforeDetach(message: Message): void {
+    this.vanish();
+    super.onBeforeDetach(message);
   }
 
   override dispose(): void {
+    this.vanish();
     this.takeDown?.();
     this.takeDown = null;
     super.dispose();
+  }
+
+  private appear(): void {
+    this.leave ??= bePresent(this.link);
+  }
+
+  private vanish(): void {
+    this.leave?.();
+    this.leave = null;
   }
 }
 

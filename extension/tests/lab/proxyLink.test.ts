@@ -98,6 +98,43 @@ describe("the link through the server", () => {
     expect(states).toEqual([]);
   });
 
+  it("holds no connection while nobody looks, and begins anew with the next look", async () => {
+    const signals: AbortSignal[] = [];
+    const relay = {
+      ask: () => Promise.resolve(answer),
+      panel: (_id: string, signal: AbortSignal) => {
+        signals.push(signal);
+        return new Promise<ReadableStream<Uint8Array>>((_, reject) =>
+          signal.addEventListener("abort", () => reject(new Error("aborted"))),
+        );
+      },
+    };
+    const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+    const states: string[] = [];
+    const link = new ProxyLink(relay, "fold-1");
+    link.bye();
+    const close = link.open(
+      () => undefined,
+      (state) => states.push(state),
+    );
+    await turn();
+    expect(signals).toEqual([]);
+    link.hello();
+    await turn();
+    link.bye();
+    link.bye();
+    await turn();
+    expect(signals.map((signal) => signal.aborted)).toEqual([true]);
+    link.hello();
+    await turn();
+    expect(signals.map((signal) => signal.aborted)).toEqual([true, false]);
+    link.bye();
+    close();
+    await turn();
+    expect(signals.map((signal) => signal.aborted)).toEqual([true, true]);
+    expect(states).toEqual([]);
+  });
+
   it("asks about its own coordinator", async () => {
     const asked: unknown[] = [];
     const relay = {

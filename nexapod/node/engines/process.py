@@ -282,6 +282,8 @@ class RunnerProcess:
         if flags & frames.PRINTS:
             size, length = frames.PRINTED.unpack_from(rest)
             start = frames.PRINTED.size
+            if length > min(size, KEPT_BYTES) or size > 2**53:
+                raise ValueError("more of an output than a runner hands over")
             if attempt is not None:
                 attempt.printed = size, rest[start : start + length]
             rest = rest[start + length :]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from nexapod.jupyter.picture import PACE_BUCKETS, Picture
 
 HELLO: dict[str, Any] = {"t": "hello", "v": 1, "name": "fold"}
@@ -50,6 +52,19 @@ def test_a_sweep_is_open_until_its_last_job_ended() -> None:
 def test_a_row_that_comes_twice_is_counted_once() -> None:
     rows = {"t": "jobs", "rows": [job(1, "completed")]}
     assert merged(rows, rows).shown()["sweeps"][0]["total"] == 1
+
+
+def test_of_jobs_that_ended_long_ago_only_the_number_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("nexapod.jupyter.picture.WINDOW", 10)
+    told = merged({"t": "jobs", "rows": [job(1, "pending")]})
+    for seq in range(2, 1000):
+        told.take({"t": "jobs", "rows": [job(seq, "completed")]})
+    assert len(told._jobs) <= 21
+    assert told.shown()["sweeps"] == [{"name": "fold", "total": 999, "open": 1, "failed": 0}]
+    told.take({"t": "patch", "rows": [[1, "failed"]]})
+    assert told.shown()["sweeps"][0] == {"name": "fold", "total": 999, "open": 0, "failed": 1}
 
 
 def test_a_job_outside_the_window_is_ignored() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -22,6 +24,7 @@ from nexapod.core.states import AttemptEnd
 from nexapod.node import logs
 from nexapod.node.attempt import Attempt
 from nexapod.wire import messages as m
+from nexapod.wire.routes import ROUTES
 from tests.unit.node import jobs
 from tests.unit.node.doubles import CoordinatorDouble, Node, Site, error
 
@@ -331,6 +334,36 @@ def test_what_a_job_writes_on_its_card_by_itself_does_not_stop_the_logs(tmp_path
     asyncio.run(main())
 
 
+def forges_what_it_printed() -> None:
+    from nexapod.node import progress
+    from nexapod.node.engines import frames
+
+    assert progress._CARD is not None
+    seq = progress._CARD.started()[0]
+    body = frames.DONE.pack(seq, frames.PRINTS, 1) + frames.PRINTED.pack(1, 100) + b"x" * 100
+    for descriptor in range(3, 300):
+        try:
+            with socket.socket(fileno=os.dup(descriptor)) as pipe:
+                pipe.sendall(frames.LENGTH.pack(len(body)) + body)
+        except OSError:
+            continue
+    time.sleep(60)
+
+
+def test_a_job_that_forges_what_it_printed_is_ended(tmp_path: Path):
+    async def main() -> None:
+        fleet = CoordinatorDouble()
+        async with Site(fleet) as site, Node(site.url, tmp_path / "n"):
+            job = fleet.submit(forges_what_it_printed)
+            await fleet.wake()
+            await fleet.until(lambda: job in fleet.reports)
+            failure = fleet.reports[job].failure
+            assert failure is not None
+            assert "what no runner says" in failure.message
+
+    asyncio.run(main())
+
+
 def test_the_log_of_a_lost_lease_is_not_sent(tmp_path: Path):
     async def main() -> None:
         fleet = CoordinatorDouble()
@@ -359,6 +392,9 @@ def prints_after_sigterm(path: str) -> None:
 
 
 # ── the stream by itself ─────────────────────────────────────────────────────────────────────────
+
+
+LIMIT_BYTES = next(route.limit_bytes for route in ROUTES if route.name == "logs")
 
 
 class Runs:
@@ -486,6 +522,28 @@ def test_what_waits_is_bounded_and_the_newest_is_kept():
             ends(runs, stream)
             await asyncio.sleep(0)
         assert [key[0] for key in stream._over] == [f"j{number}" for number in range(32, 40)]
+        stream.close()
+
+    asyncio.run(main())
+
+
+def test_what_runs_and_what_is_over_fit_into_one_message_together():
+    async def main() -> None:
+        runs, heard = Runs(), Heard()
+        running = [Attempt(m.Leased(f"r{number}", 1, "data"), "") for number in range(64)]
+        stream = logs.LogStream("n", heard, lambda: [(runs, each, 1.0) for each in running])
+        heard.go.clear()
+        runs.on_file = b"x" * (1 << 20)
+        for number in range(5):
+            runs.attempt = Attempt(m.Leased(f"o{number}", 1, "data"), "")
+            ends(runs, stream)
+            await asyncio.sleep(0)
+        runs.on_file += b"y" * (1 << 20)
+        heard.go.set()
+        await stream.drained(5)
+        assert not stream._over
+        sizes = [len(msgspec.msgpack.encode(body)) for body in heard.bodies]
+        assert max(sizes) < LIMIT_BYTES
         stream.close()
 
     asyncio.run(main())
