@@ -105,9 +105,11 @@ async def _attempt(port: int, sent: bytes, rng: random.Random) -> tuple[bytes, f
                 patience_s = _STUCK_S
                 continue
             slowest_s = max(slowest_s, time.perf_counter() - asked_s)
-            if not piece:
-                return received, slowest_s
             received += piece
+            # A stream goes on for as long as somebody reads it, and we do.
+            is_stream = patience_s == _STUCK_S and b"text/event-stream" in received
+            if not piece or is_stream:
+                return received, slowest_s
     except ConnectionError:
         return received, slowest_s
     finally:
