@@ -65,6 +65,9 @@ const text = (selector: string): string => box.querySelector(selector)?.textCont
 const button = (words: string): HTMLButtonElement =>
   [...box.querySelectorAll("button")].find((one) => one.textContent?.includes(words))!;
 
+const rowOf = (words: string): HTMLElement =>
+  [...box.querySelectorAll<HTMLElement>(".nxp-Table-row")].find((one) => one.textContent?.includes(words))!;
+
 test("the head tells which fleet it is and how it is", async () => {
   const { unmount } = await panel();
   expect(text("h2")).toBe("villin");
@@ -103,6 +106,34 @@ test("a refusal is told in the coordinator's words", async () => {
   button("Invite").click();
   await drawn();
   expect(text(".nxp-Note")).toBe("not here");
+  unmount();
+});
+
+test("a log goes on after the coordinator did not answer for a moment", async () => {
+  const { link, unmount } = await panel();
+  const attempt = { epoch: 1, node: "lab-1", leased_at: 990, started_at: 990, ended_at: null, end: null, run_s: null };
+  link.answers["/jobs/job-2"] = {
+    status: 200,
+    body: { job_id: "job-2", status: "assigned", created_at: 980, started_at: 990, attempts: [attempt] },
+  };
+  const path = "/jobs/job-2/log?after=0";
+  link.answers[path] = { status: 503, body: { error: { message: "a cell holds the interpreter" } } };
+  rowOf("score").click();
+  await drawn();
+  expect(text(".nxp-Drawer")).toContain("a cell holds the interpreter");
+  link.answers[path] = { status: 200, body: { epoch: 1, start: 0, end: 6, text: "step 1", is_open: true } };
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  await drawn();
+  expect(text(".nxp-Log")).toBe("step 1");
+  unmount();
+});
+
+test("a job's detail that cannot be had is told in the coordinator's words", async () => {
+  const { link, unmount } = await panel();
+  link.answers["/jobs/job-2"] = { status: 503, body: { error: { message: "a cell holds the interpreter" } } };
+  rowOf("score").click();
+  await drawn();
+  expect(text(".nxp-Drawer")).toContain("a cell holds the interpreter");
   unmount();
 });
 

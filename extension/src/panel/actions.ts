@@ -13,7 +13,8 @@ interface Cancelled {
   node_id: string | null;
 }
 
-function refusal({ status, body }: Answer): string {
+/** Why a request was refused, in the words of whoever refused it. */
+export function refusal({ status, body }: Answer): string {
   const error = (body as { error?: { message?: string } } | null)?.error;
   return error?.message ?? `The coordinator answered with ${status}.`;
 }

@@ -1,6 +1,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
+import { refusal } from "../actions";
 import { type AttemptDetail, type Failure, type JobDetail, preview, sealed } from "../model/detail";
 import { bytes, duration, number, ticking, timeOfDay } from "../model/format";
 import { colourOf } from "../paint/theme";
@@ -21,10 +22,11 @@ export function JobDrawer({ id, revision }: { id: string; revision: string }): J
   useEffect(() => {
     let isGone = false;
     store.ask("GET", `/jobs/${encodeURIComponent(id)}`).then(
-      ({ status, body }) => {
+      (answer) => {
         if (isGone) return;
-        if (status === 200) setDetail(body as JobDetail);
-        else setWords("The coordinator does not know this job any more.");
+        if (answer.status === 200) setDetail(answer.body as JobDetail);
+        else if (answer.status === 404) setWords("The coordinator does not know this job any more.");
+        else setWords(refusal(answer));
       },
       (error: unknown) => !isGone && setWords(String(error)),
     );

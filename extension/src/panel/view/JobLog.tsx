@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
+import { refusal } from "../actions";
 import { appended, type LogPiece, NO_LOG } from "../model/detail";
 import { usePanel } from "./context";
 import { Part } from "./Drawer";
@@ -39,8 +40,10 @@ export function JobLog({ id, revision }: { id: string; revision: string }): JSX.
         setWords(next.text ? "" : piece.is_open ? "Nothing printed yet." : "It printed nothing.");
         if (!piece.is_open && held.current !== NO_LOG) return;
       } else {
-        setWords("No output is kept.");
-        if (answer) return;
+        // What does not answer now (a cell can hold the interpreter) may do so later.
+        const isRefused = answer !== null && answer.status < 500;
+        setWords(isRefused || !answer ? "No output is kept." : refusal(answer));
+        if (isRefused) return;
       }
       timer = setTimeout(() => void poll(), POLL_MS);
     };
