@@ -245,6 +245,7 @@ class Fleet(Shown):
         if not found:
             raise errors.NotFound(f"this fleet has no job {job_id}")
         future = JobFuture(self._link, job_id)
+        future._is_own = False  # until the coordinator says so
         future._on = found[0].node_id
         self._link.adopt([future], [found[0].state])
         return future

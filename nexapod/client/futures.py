@@ -67,6 +67,8 @@ class JobFuture(Shown, concurrent.futures.Future):  # type: ignore[type-arg]
         self._opened: Any = _UNOPENED
         self._raised: BaseException | None = None
         self._ended = False
+        #: Submitted here, or with this token: a display opens nobody else's pickles.
+        self._is_own = True
 
     def __nexapod_job_id__(self) -> str:
         """How the sealing of arguments knows a future: it is replaced by its job's result."""

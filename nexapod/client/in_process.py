@@ -102,6 +102,11 @@ class InProcess:
         states = await self._read("states", tuple(job_ids))
         return [Change(job_id, JobState(state), node) for job_id, state, node in states]
 
+    async def foreign(self, job_ids: Sequence[str]) -> set[str]:
+        """See `Transport`."""
+        owners = await self.host.service.owners(job_ids)
+        return {job_id for job_id, owner in owners.items() if owner}
+
     async def value(self, job_id: str, most_bytes: int | None = None) -> Value | None:
         """See `Transport`."""
         found: dict[str, Value] = await self._read("values", [job_id])

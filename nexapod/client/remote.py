@@ -173,12 +173,21 @@ class Remote:
 
     async def changes(self, job_ids: Sequence[str]) -> list[Change]:
         """See `Transport`."""
-        found: list[Change] = []
+        return [
+            Change(row.job_id, JobState(row.status), row.assigned_to)
+            for row in await self._states(job_ids)
+        ]
+
+    async def foreign(self, job_ids: Sequence[str]) -> set[str]:
+        """See `Transport`."""
+        return {row.job_id for row in await self._states(job_ids) if row.foreign}
+
+    async def _states(self, job_ids: Sequence[str]) -> list[m.JobPatch]:
+        found: list[m.JobPatch] = []
         for start in range(0, len(job_ids), 10_000):
             ids = list(job_ids[start : start + 10_000])
             body = await self._ask("POST", "/jobs/states", m.JobIds(ids))
-            for row in msgspec.msgpack.decode(body, type=list[m.JobPatch]):
-                found.append(Change(row.job_id, JobState(row.status), row.assigned_to))
+            found += msgspec.msgpack.decode(body, type=list[m.JobPatch])
         return found
 
     async def value(self, job_id: str, most_bytes: int | None = None) -> Value | None:

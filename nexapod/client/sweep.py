@@ -212,6 +212,7 @@ def find_sweep(connection: Connection, name: str) -> Sweep:
             future = JobFuture(connection, job_id, label, _params(params))
             future.submitted_at = created_at
             future._on = node
+            future._is_own = False  # until the coordinator says so
             # A retry is listed after the job it replaces, and takes its place.
             place = places.pop(retry_of, job_id) if retry_of is not None else job_id
             places[job_id] = place

@@ -100,6 +100,9 @@ class Transport(Protocol):
     async def changes(self, job_ids: Sequence[str]) -> list[Change]:
         """Where these jobs are now; unknown ones are left out."""
 
+    async def foreign(self, job_ids: Sequence[str]) -> set[str]:
+        """Those of these jobs that were submitted with another token than this transport's."""
+
     async def value(self, job_id: str, most_bytes: int | None = None) -> Value | None:
         """The result, None when there is none; `TooLarge` where it has more than `most_bytes`."""
 

@@ -2,7 +2,8 @@
 
 A display is drawn on a thread of its own, again and again, and nobody who looks at a table asked
 for eight megabytes. So nothing is ever fetched here. A result is unpickled here in one case only:
-its bytes are in this process already and are at most `OPENED_BYTES`. All others are shown once the
+its bytes are in this process already, are at most `OPENED_BYTES`, and belong to a job that was
+submitted with this fleet's own token. All others are shown once the
 user has opened them, with ``future.result()`` or ``sweep.frame``.
 """
 
@@ -57,7 +58,7 @@ def preview(future: JobFuture) -> Preview:
     value, opened = future._value, future._opened
     if opened is not _UNOPENED:
         return Preview(is_open=True, value=opened)
-    if value is None:
+    if value is None or (value.format == "pickle" and not future._is_own):
         return Preview(is_closed=True)
     if value.data is None or len(value.data) > OPENED_BYTES:
         return Preview(is_closed=True, size_bytes=value.size)

@@ -371,13 +371,17 @@ class NodeRow(Struct, frozen=True):
 
 
 class JobPatch(Struct, frozen=True, omit_defaults=True, gc=False):
-    """What changed of one job, in ``GET /events``."""
+    """What changed of one job, in ``GET /events``, or where it is, in ``POST /jobs/states``.
+
+    `foreign`, in the latter only: it was submitted with another token than the caller's.
+    """
 
     job_id: str
     status: str
     assigned_to: str | None = None
     epoch: int | None = None
     sweep: str | None = None
+    foreign: bool = False
 
 
 class SweepRow(Struct, frozen=True):

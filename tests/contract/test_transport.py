@@ -339,6 +339,13 @@ def test_any_job_is_found_again_by_its_id(fleet: Fleet) -> None:
             fleet.future(unknown)
 
 
+def test_jobs_of_ones_own_are_not_foreign(fleet: Fleet) -> None:
+    future = fleet.submit(calls.add, 1)
+    future.result(SOON_S)
+    link = fleet._link
+    assert link.ask(link.transport.foreign([future.job_id, "never-was"])) == set()
+
+
 def test_two_futures_of_one_job_both_end(fleet: Fleet, gate: Path) -> None:
     first = fleet.submit(calls.wait_for, str(gate))
     fleet.flush()

@@ -48,6 +48,22 @@ def test_nobody_waits_for_anothers_job_and_so_gets_its_result(coordinator: Coord
     assert ada.ask("POST", "/jobs", {**waiting, "job_id": "mine"}).status == 200
 
 
+def test_who_sees_all_jobs_is_told_which_are_anothers(coordinator: Coordinator):
+    ada, _ = holder(coordinator, "submit", "view")
+    eve, _ = holder(coordinator, "submit")
+    ada.submit(1, job_id="adas")
+    eve.submit(1, job_id="eves")
+    fleets = coordinator.client()
+    fleets.submit(1, job_id="fleets")
+    ids = {"job_ids": ["adas", "eves", "fleets"]}
+    for client, own in ((ada, "adas"), (fleets, "fleets")):
+        states = client.post("/jobs/states", ids)
+        assert {row["job_id"] for row in states if not row.get("foreign")} == {own}
+    assert eve.post("/jobs/states", {"job_ids": ["eves"]}) == [
+        {"job_id": "eves", "status": "pending"}
+    ]
+
+
 def test_nobody_retries_in_anothers_name(coordinator: Coordinator):
     ada, _ = holder(coordinator, "submit")
     eve, _ = holder(coordinator, "submit")

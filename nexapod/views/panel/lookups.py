@@ -149,9 +149,17 @@ async def _values(
                 value = await transport.value(future.job_id, OPENED_BYTES)
             except errors.NexapodError:
                 return  # too large to be shown, say: it is in the frame
-        if value is not None:
+        if value is not None and (value.format != "pickle" or future._is_own):
             found.put((at, future, value))
 
+    unknown = [future for _, future in batch if not future._is_own]
+    if unknown:
+        try:
+            foreign = await transport.foreign([future.job_id for future in unknown])
+        except errors.NexapodError:
+            return
+        for future in unknown:
+            future._is_own = future.job_id not in foreign
     await asyncio.gather(*(fetch(at, future) for at, future in batch))
 
 

@@ -153,8 +153,8 @@ class SweepRows:
     def _open_results(self) -> None:
         """Open small results that are here, have small ones fetched, and leave the others."""
         for at, future, value in self._results.found():
-            if future is self._mirror[at] and value.data is not None and future._value is None:
-                future._value = value
+            if future is self._mirror[at] and value.data is not None:
+                future._value = future._value or value
                 self._closed.append(at)
         until_s = time.monotonic() + OPENING_S
         while self._closed and time.monotonic() < until_s:

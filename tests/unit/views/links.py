@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from typing import Any, NamedTuple
 
 from nexapod import errors
@@ -52,6 +52,7 @@ class Wire:
         self.answers: dict[str, Any] = {}
         self.jobs: list[dict[str, Any]] = []
         self.values: dict[str, Value] = {}
+        self.strangers: set[str] = set()
         self.log_text, self.log_epoch = "", 1
         self.progressed: tuple[float | None, str] | None = None
         self.readers = 0
@@ -100,6 +101,9 @@ class Wire:
 
     async def progress(self, job_id: str) -> tuple[float | None, str] | None:
         return self.progressed
+
+    async def foreign(self, job_ids: Sequence[str]) -> set[str]:
+        return self.strangers & set(job_ids)
 
     async def value(self, job_id: str, most_bytes: int | None = None) -> Value | None:
         self.asked.append(job_id)

@@ -302,3 +302,43 @@ def test_ten_thousand_rows_come_in_pieces(link: Link) -> None:
     messages = stream.take()
     assert len(messages) == 3 + 10_000 // module.CHUNK + 1
     assert max(map(len, messages)) < 1_000_000
+
+
+def found_again(sweep: Sweep) -> Sweep:
+    """As `fleet.sweeps` gives it: nobody has said yet whose jobs these are."""
+    for future in sweep:
+        future._is_own = False
+    return sweep
+
+
+def test_a_look_opens_ones_own_pickles_of_a_sweep_found_again_and_nobody_elses(link: Link) -> None:
+    sweep = found_again(sweep_of(link, 4))
+    link.transport.values = {
+        "j0": boxed({"energy": -1.5}),
+        "j1": boxed(Trap()),
+        "j2": Value(format="json", size=14, data=b'{"energy":2.5}'),
+    }
+    link.transport.strangers = {"j1", "j2", "j3"}
+    for at in range(3):
+        move(sweep[at])
+    move(sweep[3], DONE, Trap())  # its bytes came along by themselves
+    reader = Reader(SweepStream(sweep))
+    reader.until(
+        lambda: reader.rows and reader.cells == [[0, -1.5], [1, None], [2, 2.5], [3, None]]
+    )
+    reader.until(lambda: reader.stream._known._results.is_resting)
+    reader.look()
+    assert Trap.opened == 0
+
+
+class Trap:
+    """Counts how often it is unpickled."""
+
+    opened = 0
+
+    def __reduce__(self) -> Any:
+        return _spring, ()
+
+
+def _spring() -> None:
+    Trap.opened += 1
