@@ -250,7 +250,11 @@ def test_a_token_stays_the_same_from_start_to_start(serve: Serve):
 
 
 @pytest.mark.parametrize("token", [None, "wrong"])
-def test_connecting_with_a_wrong_token_is_one_sentence(closed: Coordinator, token: str | None):
+def test_connecting_with_a_wrong_token_is_one_sentence(
+    closed: Coordinator, token: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # As somebody else: the token of one's own coordinators is found without being given.
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     with pytest.raises(package.errors.Unauthorized) as caught:
         package.connect(closed.url, token)
     assert "token" in str(caught.value)

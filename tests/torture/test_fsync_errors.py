@@ -61,7 +61,10 @@ class Patience:
     def _stays_refused(self) -> None:
         """Only a restart helps, once the database is in doubt."""
         for _ in range(3):
-            later = self.coordinator.once("POST", "/jobs", {"data": None}, {})
+            try:
+                later = self.coordinator.once("POST", "/jobs", {"data": None}, {})
+            except ConnectionError:
+                return  # it went down meanwhile, which is a refusal too
             assert (later.status, later.code) == (503, "unavailable"), later
 
 
