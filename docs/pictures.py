@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.browser.lab import browser_page, jupyter, run_all, write_notebook
+from tests.browser.lab import COMPLETED, browser_page, jupyter, run_all, use_theme, write_notebook
 from tests.integration.parts import Coordinator
 
 HERE = Path(__file__).parent / "pictures"
@@ -41,16 +41,9 @@ def take_notebook() -> None:
     ):
         write_notebook(Path(name) / "walks.ipynb", CELLS)
         run_all(page, url, "walks.ipynb")
-        page.wait_for_function(
-            "() => Number(/(\\d+)\\s*completed/"
-            ".exec(document.querySelector('.nxp-Panel.nxp-mod-sweep')?.innerText)?.[1]) >= 8",
-            timeout=120_000,
-        )
+        page.wait_for_function(COMPLETED, arg=[".nxp-Panel.nxp-mod-sweep", 8], timeout=120_000)
         page.screenshot(path=HERE / "notebook.png")
-        page.evaluate(
-            "window.jupyterapp.commands.execute('apputils:change-theme',"
-            " {theme: 'JupyterLab Dark'})"
-        )
+        use_theme(page, "JupyterLab Dark")
         time.sleep(1.5)
         page.screenshot(path=HERE / "notebook-dark.png")
 
@@ -77,17 +70,10 @@ def take_extension() -> None:
             run_all(page, url, "walks.ipynb")
             page.evaluate("() => window.jupyterapp.shell.activateById('nexapod-sidebar')")
             page.click(".nxp-Card-name:text-is('walks')", timeout=60_000)
-            page.wait_for_function(
-                "() => Number(/(\\d+)\\s*completed/"
-                ".exec(document.querySelector('.nxp-FleetTab')?.innerText)?.[1]) >= 80",
-                timeout=120_000,
-            )
+            page.wait_for_function(COMPLETED, arg=[".nxp-FleetTab", 80], timeout=120_000)
             page.mouse.move(800, 300)
             page.screenshot(path=HERE / "jupyterlab.png")
-            page.evaluate(
-                "window.jupyterapp.commands.execute('apputils:change-theme',"
-                " {theme: 'JupyterLab Dark'})"
-            )
+            use_theme(page, "JupyterLab Dark")
             time.sleep(1.5)
             page.screenshot(path=HERE / "jupyterlab-dark.png")
         finally:

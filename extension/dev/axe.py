@@ -6,17 +6,11 @@ Run ``node build.mjs --dev`` before.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
+from window import HERE, PAGE, window
 
-HERE = Path(__file__).parent
-PAGE = (HERE / "index.html").as_uri()
 AXE = HERE.parent / "node_modules" / "axe-core" / "axe.min.js"
-ARGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-    "--disable-background-networking",
-]  # fmt: skip
 
 #: Address, and what is clicked there.
 SIGHTS: list[tuple[str, list[str]]] = [
@@ -53,11 +47,8 @@ def faults(page: Page, address: str, clicks: list[str]) -> int:
 
 def main() -> None:
     """Look everywhere."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGS)
-        page = browser.new_page(viewport={"width": 1300, "height": 900})
+    with window(viewport={"width": 1300, "height": 900}) as page:
         total = sum(faults(page, address, clicks) for address, clicks in SIGHTS)
-        browser.close()
     print(f"{total} serious faults in {len(SIGHTS)} sights")
     sys.exit(total)
 

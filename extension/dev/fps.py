@@ -10,17 +10,10 @@ import json
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
-
-HERE = Path(__file__).parent
-PAGE = (HERE / "index.html").as_uri()
-ARGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-    "--disable-background-networking",
-]  # fmt: skip
+from playwright.sync_api import Page
+from window import HERE, PAGE, window
 
 #: Counts the frames of some seconds, and the longest of them.
 FRAMES = """seconds => new Promise(done => {
@@ -119,11 +112,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     asked = parser.parse_args()
     build()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGS)
-        page = browser.new_page(viewport={"width": 1040, "height": 760})
+    with window(viewport={"width": 1040, "height": 760}) as page:
         print(json.dumps(measure(page, asked.nodes, asked.jobs, asked.hertz, asked.seconds)))
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Screenshots of the panel with a simulated coordinator: ``python dev/shots.py FOLDER [NAME …]``.
 
-Run ``node build.mjs --dev`` before. Chromium is taken from ``/usr/bin/chromium``.
+Run ``node build.mjs --dev`` before.
 """
 
 from __future__ import annotations
@@ -8,13 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
-
-PAGE = (Path(__file__).parent / "index.html").as_uri()
-ARGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-    "--disable-background-networking",
-]  # fmt: skip
+from playwright.sync_api import Page
+from window import PAGE, window
 
 #: Name: (address, width of the window, steps in the page).
 SHOTS: dict[str, tuple[str, int, list[tuple[str, str]]]] = {
@@ -81,14 +76,11 @@ def main() -> None:
     """Take those that are named, or all."""
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGS)
-        page = browser.new_page()
+    with window() as page:
         page.on("console", lambda message: print(message.type, message.text))
         page.on("pageerror", lambda error: print("error", error))
         for name in sys.argv[2:] or SHOTS:
             shoot(page, name, folder)
-        browser.close()
 
 
 if __name__ == "__main__":

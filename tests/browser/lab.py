@@ -23,6 +23,11 @@ ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
             "--disable-background-networking", "--hide-scrollbars"]  # fmt: skip
 
+#: Whether a panel, by its selector, says that at least so many jobs are completed.
+COMPLETED = """([selector, least]) => Number(
+    /(\\d+)\\s*completed/.exec(document.querySelector(selector)?.innerText ?? '')?.[1] ?? -1
+) >= least"""
+
 
 def chromium() -> str | None:
     """Where the browser is, if there is one."""

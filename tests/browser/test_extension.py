@@ -12,6 +12,7 @@ from nbformat.sign import NotebookNotary
 from playwright.sync_api import Page, Response
 
 from tests.browser.lab import (
+    COMPLETED,
     browser_page,
     chromium,
     jupyter,
@@ -34,9 +35,6 @@ SWEEP = (
 #: It holds the interpreter: neither the kernel's loop nor its subshells come to anything.
 BLOCK = "end = time.time() + 60\nwhile time.time() < end: pass"
 TAB = ".nxp-FleetTab"
-COMPLETED = """([selector, least]) => Number(
-    /(\\d+)\\s*completed/.exec(document.querySelector(selector)?.innerText ?? '')?.[1] ?? -1
-) >= least"""
 
 
 class Site(NamedTuple):

@@ -12,6 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from tests.browser.lab import (
+    COMPLETED,
     browser_page,
     chromium,
     jupyter,
@@ -29,10 +30,6 @@ pytestmark = [
 
 FLEET = ".nxp-Panel.nxp-mod-fleet"
 SWEEP = ".nxp-Panel.nxp-mod-sweep"
-#: The figure that a panel shows for completed jobs.
-COMPLETED = """([selector, least]) => Number(
-    /(\\d+)\\s*completed/.exec(document.querySelector(selector)?.innerText ?? '')?.[1] ?? -1
-) >= least"""
 PATIENCE_MS = 120_000
 
 

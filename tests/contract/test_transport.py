@@ -41,17 +41,6 @@ def launched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         yield fleet
 
 
-@pytest.fixture(scope="module")
-def connected(launched: Fleet) -> Iterator[Fleet]:
-    with nexapod.connect(launched.url, launched.token) as fleet:
-        yield fleet
-
-
-@pytest.fixture(params=["in process", "http"])
-def fleet(request: pytest.FixtureRequest, launched: Fleet, connected: Fleet) -> Fleet:
-    return launched if request.param == "in process" else connected
-
-
 @pytest.fixture
 def gate(tmp_path: Path) -> Path:
     """A file for which jobs wait."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +12,7 @@ from typing import Any
 import pytest
 
 import nexapod as package
-from nexapod import errors
-from nexapod.node.engines.sandbox import Sandbox
+from tests.integration.bubblewrap import need_sandbox
 from tests.integration.conftest import Serve
 from tests.integration.parts import Client, Coordinator, Node, eventually, nexapod, reading
 
@@ -236,12 +234,7 @@ def test_a_job_that_was_cancelled_keeps_what_it_printed(
 def test_in_the_sandbox_a_job_is_read_and_says_how_far_it_is(
     fleet: Callable[..., tuple[Any, Coordinator]], tmp_path: Path
 ):
-    if shutil.which("bwrap") is None:
-        pytest.skip("bubblewrap is not installed")
-    try:
-        Sandbox().probe()
-    except errors.Invalid as why:
-        pytest.skip(f"cannot run here: {why}")
+    need_sandbox()
     found, _ = fleet("--sandbox", "--readable", str(tmp_path))
     go = tmp_path / "go"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +16,7 @@ import pytest
 
 import nexapod as package
 from nexapod import errors
-from nexapod.node.engines.sandbox import Sandbox
+from tests.integration.bubblewrap import need_sandbox
 from tests.integration.parts import Coordinator, Node, eventually, nexapod
 
 RUNNER = """
@@ -30,12 +29,7 @@ def run(data):
 
 @pytest.fixture(scope="module", autouse=True)
 def _possible() -> None:
-    if shutil.which("bwrap") is None:
-        pytest.skip("bubblewrap is not installed")
-    try:
-        Sandbox().probe()
-    except errors.Invalid as why:
-        pytest.skip(f"cannot run here: {why}")
+    need_sandbox()
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import psutil
 
-from tests.integration.parts import DEADLINE_S, Reply
+from tests.integration.parts import DEADLINE_S, Reply, eventually
 from tests.torture.cycle import GONE
 from tests.torture.faults import Fault, FaultyForks
 from tests.torture.lives import Lives
@@ -85,6 +85,11 @@ class Resilience:
                 os.kill(self.lives.pid, signal.SIGKILL)  # it is dying; do not ask the corpse
                 self._ended()
                 self.start()
+
+    def must_have_died(self) -> None:
+        """The coordinator of this life ends by itself, or has."""
+        process = psutil.Process(self.lives.pid)
+        eventually(lambda: process.status() == psutil.STATUS_ZOMBIE, "its death")
 
     def again(self) -> None:
         """Kill it, and start one without a fault."""

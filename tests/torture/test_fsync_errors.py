@@ -64,7 +64,8 @@ class Patience:
             try:
                 later = self.coordinator.once("POST", "/jobs", {"data": None}, {})
             except ConnectionError:
-                return  # it went down meanwhile, which is a refusal too
+                self.coordinator.must_have_died()  # which is a refusal, too
+                return
             assert (later.status, later.code) == (503, "unavailable"), later
 
 

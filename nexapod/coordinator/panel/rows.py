@@ -16,9 +16,6 @@ Row = list[Any]
 #: Cells of a job's row that change, as they stand in a patch after its `seq`.
 STATE, NODE, EPOCH, STARTED_AT, FINISHED_AT, RUN_S, ERROR = 2, 3, 6, 8, 9, 10, 13
 _PATCHED = (STATE, NODE, EPOCH, STARTED_AT, FINISHED_AT, RUN_S, ERROR)
-#: Places in a patch, and in an attempt's row, of what may have to be asked for.
-PATCH_STARTED_AT = 4
-LEASED_AT = 3
 #: Places in a node's row.
 SEEN_AT, PROFILE = 7, 13
 

@@ -69,14 +69,19 @@ def test_a_lost_lease_is_ended_and_nobody_is_told(tmp_path):
     asyncio.run(main())
 
 
+async def teach_that_calls_are_short(fleet: CoordinatorDouble) -> None:
+    """Until the node asks for many."""
+    for _ in range(5):
+        await fleet.result(fleet.submit(jobs.sleep, 0))
+        await fleet.result(fleet.submit(jobs.add, 1, 1))
+    await fleet.until(lambda: fleet.asked[-1] > 20)
+
+
 def test_what_waits_behind_a_long_job_is_given_back(tmp_path):
     async def main():
         fleet = CoordinatorDouble()
         async with Site(fleet) as site, Node(site.url, tmp_path):
-            for _ in range(5):  # the node learns that calls are short, and asks for many
-                await fleet.result(fleet.submit(jobs.sleep, 0))
-                await fleet.result(fleet.submit(jobs.add, 1, 1))
-            await fleet.until(lambda: fleet.asked[-1] > 20)
+            await teach_that_calls_are_short(fleet)
             long = fleet.submit(jobs.sleep, 2.5, "done")
             others = [fleet.submit(jobs.add, i) for i in range(10)]
             await fleet.wake()
@@ -101,10 +106,7 @@ def test_a_job_taken_back_in_the_moment_in_which_it_starts_is_run(tmp_path, monk
     async def main():
         fleet = CoordinatorDouble()
         async with Site(fleet) as site, Node(site.url, tmp_path):
-            for _ in range(5):  # the node learns that calls are short, and asks for many
-                await fleet.result(fleet.submit(jobs.sleep, 0))
-                await fleet.result(fleet.submit(jobs.add, 1, 1))
-            await fleet.until(lambda: fleet.asked[-1] > 20)
+            await teach_that_calls_are_short(fleet)
             long = fleet.submit(jobs.sleep, 0.5, "done")
             others = [fleet.submit(jobs.add, i) for i in range(10)]
             await fleet.wake()
