@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 import nexapod
-from nexapod import __version__
+from nexapod import __version__, errors
 from tests.integration.jupyter import JupyterServer, jupyter_server
 from tests.integration.parts import Coordinator, Node, eventually
 
@@ -119,7 +119,8 @@ def test_what_the_panel_may_ask_is_passed_on(site: Site) -> None:
         assert site.api("GET", f"jobs/{job.job_id}").json["status"] == "pending"
         reply = site.api("POST", "jobs/cancel", {"job_ids": [job.job_id]})
         assert reply.status == 200
-        assert job.cancelled() or job.exception(60) is not None
+        with pytest.raises(errors.JobCancelled):
+            job.exception(60)
 
 
 @pytest.mark.parametrize(
